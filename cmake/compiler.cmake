@@ -1,0 +1,25 @@
+# Flags for all of our targets; third-party headers are system headers and exempt from warnings.
+add_library(edgelog_flags INTERFACE)
+target_include_directories(edgelog_flags INTERFACE ${CMAKE_SOURCE_DIR})
+target_compile_options(edgelog_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Werror -Wconversion -Wshadow -Wnon-virtual-dtor -Wold-style-cast
+  -Woverloaded-virtual -Wno-missing-field-initializers -fno-omit-frame-pointer)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # GCC reports these inside the standard library's own templates once sanitizers or LTO move code about.
+  target_compile_options(edgelog_flags INTERFACE -Wno-maybe-uninitialized -Wno-stringop-overflow
+    -Wno-array-bounds -Wno-restrict)
+endif()
+if(EDGELOG_SANITIZE)
+  target_compile_options(edgelog_flags INTERFACE -fsanitize=${EDGELOG_SANITIZE} -fno-sanitize-recover=all)
+  target_link_options(edgelog_flags INTERFACE -fsanitize=${EDGELOG_SANITIZE})
+endif()
+
+find_program(EDGELOG_MOLD mold)
+if(EDGELOG_MOLD AND NOT CMAKE_INTERPROCEDURAL_OPTIMIZATION)
+  target_link_options(edgelog_flags INTERFACE -fuse-ld=mold)
+endif()
+find_program(EDGELOG_CCACHE ccache)
+if(EDGELOG_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${EDGELOG_CCACHE})
+  set(CMAKE_C_COMPILER_LAUNCHER ${EDGELOG_CCACHE})
+endif()
