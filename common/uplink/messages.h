@@ -86,14 +86,14 @@ struct Sighting {
   ProducerId origin;        // id under which the events were taken
   EventIndex first, last;   // both included
   Offset offset;            // of the first one
-  std::int64_t fenced = 0;  // 1: this is a fence marker of producer_id, without events
+  bool is_fence = false;    // a fence marker of producer_id, without events
   template <class V> static void describe(V& v, auto& m) {
     v.field(m.producer_id);
     v.field(m.origin);
     v.field(m.first);
     v.field(m.last);
     v.field(m.offset);
-    v.field(m.fenced);
+    v.field(m.is_fence);
   }
 };
 
