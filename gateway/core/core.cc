@@ -80,7 +80,7 @@ bool Core::turned_away(const BatchArrived& in, Effects& out) {
   if (stale_session_) return release(in.ticket, Release::stale, out), true;
   if (!topics_known_) return release(in.ticket, Release::not_ready, out), true;
   const std::int16_t error = refusal(in);
-  if (error == none) return false;
+  if (error == 0) return false;
   const uplink::BatchAnswer said{name_of(in.topic, in.facts), in.partition.value_or(PartitionIndex{-1}), error};
   metrics_.answered_error.add();
   out.push_back(AnswerBatch{in.agent, said});
@@ -91,13 +91,13 @@ bool Core::turned_away(const BatchArrived& in, Effects& out) {
 // Why the log is not even asked; none if it is.
 std::int16_t Core::refusal(const BatchArrived& in) const {
   const BatchFacts& facts = in.facts;
-  if (!facts.crc_ok) return corrupt_message;
-  if (!uplink::belongs_to(facts.producer_id, in.agent)) return cluster_authorization_failed;
-  if (!listed_.contains(in.topic)) return topic_authorization_failed;
-  if (!in.partition || in.partition->value() < 0) return invalid_request;
-  if (facts.bytes > config_.batch_bytes_max) return message_too_large;
-  if (!shape_is_right(facts)) return invalid_record;
-  return none;
+  if (!facts.crc_ok) return code(ErrorCode::corrupt_message);
+  if (!uplink::belongs_to(facts.producer_id, in.agent)) return code(ErrorCode::cluster_authorization_failed);
+  if (!listed_.contains(in.topic)) return code(ErrorCode::topic_authorization_failed);
+  if (!in.partition || in.partition->value() < 0) return code(ErrorCode::invalid_request);
+  if (facts.bytes > config_.batch_bytes_max) return code(ErrorCode::message_too_large);
+  if (!shape_is_right(facts)) return code(ErrorCode::invalid_record);
+  return 0;
 }
 
 void Core::take(Instant now, const BatchArrived& in, Effects& out) {
@@ -148,9 +148,9 @@ void Core::on(Instant now, const Produced& in, Effects& out) {
       std::find_if(stream.held.begin(), stream.held.end(), [&](const Held& h) { return h.ticket == in.ticket; });
   ASSERT(held != stream.held.end() && held->in_flight && stream.in_flight > 0);  // G2
   const bool older = std::any_of(stream.held.begin(), held, [&](const Held& h) { return same_id(h.name, held->name); });
-  if (is_retriable(in.error) || (in.error == out_of_order_sequence_number && older))
+  if (is_retriable(in.error) || (in.error == code(ErrorCode::out_of_order_sequence_number) && older))
     return failed(now, entry, *held, in.error, out);
-  if (in.error == none) {
+  if (in.error == 0) {
     stream.failures = 0;
     retries_.erase({stream.retry_at, entry->first});
     stream.retry_at = {};
@@ -191,9 +191,9 @@ void Core::give_up(StreamEntry entry, std::int16_t error, Effects& out) {
 }
 
 void Core::answer(const std::string& agent, const Held& held, const Produced& result, Effects& out) {
-  (result.error == none ? metrics_.answered_ok : metrics_.answered_error).add();
+  (result.error == 0 ? metrics_.answered_ok : metrics_.answered_error).add();
   uplink::BatchAnswer said{held.name, held.partition, result.error};
-  if (result.error == none) {
+  if (result.error == 0) {
     said.offset = result.offset;
     said.leader_epoch = result.leader_epoch;
   }
@@ -269,13 +269,14 @@ void Core::on(Instant now, const LookArrived& in, Effects& out) {
   refused.look_id = in.request.look_id;
   refused.topic = in.topic;
   refused.partition = in.request.partition;
-  refused.error = listed_.contains(in.topic) ? invalid_request : topic_authorization_failed;
+  refused.error =
+      listed_.contains(in.topic) ? code(ErrorCode::invalid_request) : code(ErrorCode::topic_authorization_failed);
   out.push_back(AnswerLook{in.agent, std::move(refused)});
 }
 
 void Core::on(Instant, const TopicsKnown& in, Effects& out) {
   listed_.clear();
-  for (const uplink::TopicEntry& topic : in.topics) listed_.emplace(topic.name, topic.message_bytes_max);
+  for (const uplink::TopicEntry& topic : in.topics) listed_.insert(topic.name);
   topics_known_ = true;
   uplink::TopicList list;
   list.producer_memory_ms = in.producer_memory_ms;

@@ -115,7 +115,7 @@ class Core {
   std::uint64_t last_ticket_ = 0;
   bool stale_session_ = false;
   bool topics_known_ = false;
-  std::map<std::string, std::int32_t, std::less<>> listed_;  // topic -> max.message.bytes
+  std::set<std::string, std::less<>> listed_;
   std::set<std::uint32_t> assigned_, subscribed_;
   std::map<StreamKey, Stream> streams_;              // only those with something in hand
   std::map<Ticket, InHand> in_hand_;                 // tickets ascend: the oldest is first

@@ -3,28 +3,25 @@
 namespace edgelog::gateway {
 
 bool is_retriable(std::int16_t error) {
-  switch (error) {
-    case unknown_topic_or_partition:  // while metadata travels, or a broker starts
-    case leader_not_available:
-    case 6:  // NOT_LEADER_OR_FOLLOWER
-    case request_timed_out:
-    case 8:  // BROKER_NOT_AVAILABLE
-    case 9:  // REPLICA_NOT_AVAILABLE
-    case network_exception:
-    case 14:  // COORDINATOR_LOAD_IN_PROGRESS
-    case 15:  // COORDINATOR_NOT_AVAILABLE
-    case 16:  // NOT_COORDINATOR
-    case 19:  // NOT_ENOUGH_REPLICAS
-    case 20:  // NOT_ENOUGH_REPLICAS_AFTER_APPEND
-    case 41:  // NOT_CONTROLLER
-    case 56:  // KAFKA_STORAGE_ERROR
-    case 74:  // FENCED_LEADER_EPOCH
-    case 75:  // UNKNOWN_LEADER_EPOCH
-    case 78:  // OFFSET_NOT_AVAILABLE
-    case 89:  // THROTTLING_QUOTA_EXCEEDED
+  switch (static_cast<ErrorCode>(error)) {
+    case ErrorCode::unknown_topic_or_partition:  // while metadata travels, or a broker starts
+    case ErrorCode::leader_not_available:
+    case ErrorCode::not_leader_or_follower:
+    case ErrorCode::request_timed_out:
+    case ErrorCode::network_exception:
+    case ErrorCode::coordinator_load_in_progress:
+    case ErrorCode::coordinator_not_available:
+    case ErrorCode::not_coordinator:
+    case ErrorCode::not_enough_replicas:
+    case ErrorCode::not_enough_replicas_after_append:
+    case ErrorCode::not_controller:
+    case ErrorCode::kafka_storage_error:
+    case ErrorCode::fenced_leader_epoch:
+    case ErrorCode::unknown_leader_epoch:
+    case ErrorCode::offset_not_available:
       return true;
     default:
-      return false;
+      return error == 8 || error == 9 || error == 89;  // broker or replica not available, throttled
   }
 }
 

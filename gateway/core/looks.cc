@@ -90,7 +90,7 @@ void Looks::go_on(Instant now, Entry entry, Effects& out) {
     read.all = true;
     return ask_read(now, entry, Asked::spot, std::move(read), out);
   }
-  if (round.next >= round.end) return answer_all(entry, none, out);
+  if (round.next >= round.end) return answer_all(entry, 0, out);
   for (const Waiter& waiter : round.waiters)
     if (!waiter.request.check_only) read.prefixes.push_back(waiter.prefix);
   std::sort(read.prefixes.begin(), read.prefixes.end());
@@ -133,7 +133,7 @@ void Looks::on(Instant now, const RangeKnown& in, Effects& out) {
   if (entry == partitions_.end()) return;
   Round& round = entry->second.round;
   ASSERT(round.asked == Asked::range);  // L1
-  if (in.error != none) return failed(now, entry, in.error, out);
+  if (in.error != 0) return failed(now, entry, in.error, out);
   round.range_known = true;
   round.log_start = in.log_start;
   round.end = in.end;
@@ -147,8 +147,8 @@ void Looks::on(Instant now, const RangeRead& in, Effects& out) {
   if (entry == partitions_.end()) return;
   Round& round = entry->second.round;
   ASSERT(round.asked == Asked::spot || round.asked == Asked::piece);  // L1
-  if (in.error != none) return failed(now, entry, in.error, out);
-  if (in.next <= round.asked_from) return failed(now, entry, request_timed_out, out);
+  if (in.error != 0) return failed(now, entry, in.error, out);
+  if (in.next <= round.asked_from) return failed(now, entry, code(ErrorCode::request_timed_out), out);
   round.progress = now;
   round.failures = 0;
   metrics_.batches_seen.add(in.batches.size());
@@ -203,12 +203,12 @@ void Looks::note(Round& round, const BatchSeen& batch) {
       continue;
     if (!batch.fence && !batch.origin) continue;
     auto& all = waiter.answer.sightings;
-    uplink::Sighting sighting{batch.producer_id, batch.producer_id, EventIndex{0}, EventIndex{-1}, batch.base, 1};
+    uplink::Sighting sighting{batch.producer_id, batch.producer_id, EventIndex{0}, EventIndex{-1}, batch.base, true};
     if (!batch.fence) {
       const EventIndex first = batch.origin->index;
-      sighting = {batch.producer_id, batch.origin->origin, first, first + (batch.record_count - 1), batch.base, 0};
+      sighting = {batch.producer_id, batch.origin->origin, first, first + (batch.record_count - 1), batch.base, false};
       const auto before = std::find_if(all.rbegin(), all.rend(), [&](const uplink::Sighting& s) {
-        return s.fenced == 0 && s.producer_id == sighting.producer_id && s.origin == sighting.origin;
+        return !s.is_fence && s.producer_id == sighting.producer_id && s.origin == sighting.origin;
       });
       if (before != all.rend() && before->last + 1 == sighting.first) {
         before->last = sighting.last;
@@ -225,10 +225,10 @@ void Looks::note(Round& round, const BatchSeen& batch) {
 void Looks::failed(Instant now, Entry entry, std::int16_t error, Effects& out) {
   Round& round = entry->second.round;
   metrics_.retries.add();
-  const bool lasts = !is_retriable(error) && error != offset_out_of_range;
+  const bool lasts = !is_retriable(error) && error != code(ErrorCode::offset_out_of_range);
   if (lasts || now - round.progress >= config_.retry_total) return answer_all(entry, error, out);
   // The log's start has moved, or the log went back: nothing that was read of it can be relied on.
-  if (error == offset_out_of_range) round.range_known = false;
+  if (error == code(ErrorCode::offset_out_of_range)) round.range_known = false;
   round.asked = Asked::nothing;
   const std::int64_t doubled = config_.retry_min.value() << std::min<std::uint32_t>(round.failures++, 10);
   const std::int64_t whole = std::min(config_.retry_max.value(), doubled);
@@ -238,12 +238,12 @@ void Looks::failed(Instant now, Entry entry, std::int16_t error, Effects& out) {
 void Looks::answer_all(Entry entry, std::int16_t error, Effects& out) {
   Partition& partition = entry->second;
   for (Waiter& waiter : partition.round.waiters) {
-    if (error == none && waiter.overflow)
-      waiter.answer.error = message_too_large;
+    if (error == 0 && waiter.overflow)
+      waiter.answer.error = code(ErrorCode::message_too_large);
     else
       waiter.answer.error = error;
-    if (waiter.answer.error != none) waiter.answer.sightings.clear();
-    (waiter.answer.error == none ? metrics_.answered_ok : metrics_.answered_error).add();
+    if (waiter.answer.error != 0) waiter.answer.sightings.clear();
+    (waiter.answer.error == 0 ? metrics_.answered_ok : metrics_.answered_error).add();
     out.push_back(AnswerLook{std::move(waiter.agent), std::move(waiter.answer)});
   }
   waiting_ -= partition.round.waiters.size();
@@ -267,7 +267,7 @@ void Looks::tick(Instant now, Effects& out) {
         begin(now, entry, out);
     } else {
       open_.erase(round.id);
-      failed(now, entry, request_timed_out, out);
+      failed(now, entry, code(ErrorCode::request_timed_out), out);
     }
   }
   start_rounds(now, out);
