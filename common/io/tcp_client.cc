@@ -1,0 +1,236 @@
+#include "common/io/tcp_client.h"
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/connect.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <deque>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "common/base/assert.h"
+#include "common/io/tcp_stream.h"
+
+namespace edgelog::io {
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using boost::system::error_code;
+
+namespace {
+constexpr std::size_t length_bytes = 4;
+constexpr std::size_t scratch_bytes = 256 << 10;
+constexpr std::size_t pieces_max = 64;
+
+struct Link : std::enable_shared_from_this<Link> {
+  Link(asio::io_context& context, LinkId number, LinkEvents& called)
+      : id(number), events(called), resolver(context), socket(context) {}
+  const LinkId id;
+  LinkEvents& events;
+  tcp::resolver resolver;
+  tcp::socket socket;              // until it is connected
+  std::unique_ptr<Stream> stream;  // from then on
+  bool gone = false;
+  Buffer pending;  // the beginning of a frame
+  std::deque<Buffer> out;
+  std::size_t out_sent = 0;  // of out.front()
+  std::size_t unsent = 0;
+  bool writing = false, flush_posted = false;
+};
+using LinkPtr = std::shared_ptr<Link>;
+}  // namespace
+
+struct TcpClient::State : std::enable_shared_from_this<TcpClient::State> {
+  State(asio::io_context& io, TcpClientOptions limits) : context(io), options(limits), scratch(scratch_bytes) {}
+
+  void resolve(const LinkPtr& link, const Address& address);
+  void connect(const LinkPtr& link, const tcp::resolver::results_type& found);
+  void connected(const LinkPtr& link);
+  void wait_to_read(const LinkPtr& link);
+  void on_readable(const LinkPtr& link);
+  bool read_once(const LinkPtr& link);
+  std::optional<std::size_t> take_frames(const LinkPtr& link, Bytes data);
+  void flush(const LinkPtr& link);
+  void drop_sent(Link& link, std::size_t bytes);
+  void forget(const LinkPtr& link);
+  void fail(const LinkPtr& link, const std::string& reason);
+
+  asio::io_context& context;
+  const TcpClientOptions options;
+  Buffer scratch;
+  std::unordered_map<LinkId, LinkPtr> links;
+  std::uint64_t last_id = 0;
+};
+
+void TcpClient::State::resolve(const LinkPtr& link, const Address& address) {
+  const auto flags = tcp::resolver::numeric_service;
+  link->resolver.async_resolve(
+      address.host, std::to_string(address.port), flags,
+      [weak = weak_from_this(), link](const error_code& error, const tcp::resolver::results_type& found) {
+        const auto self = weak.lock();
+        if (!self || link->gone) return;
+        if (error) return self->fail(link, "resolve: " + error.message());
+        self->connect(link, found);
+      });
+}
+
+void TcpClient::State::connect(const LinkPtr& link, const tcp::resolver::results_type& found) {
+  asio::async_connect(link->socket, found,
+                      [weak = weak_from_this(), link](const error_code& error, const tcp::endpoint&) {
+                        const auto self = weak.lock();
+                        if (!self || link->gone) return;
+                        if (error) return self->fail(link, "connect: " + error.message());
+                        self->connected(link);
+                      });
+}
+
+void TcpClient::State::connected(const LinkPtr& link) {
+  link->stream = std::make_unique<TcpStream>(std::move(link->socket));
+  link->events.opened(link->id);
+  if (link->gone) return;
+  wait_to_read(link);
+  flush(link);
+}
+
+void TcpClient::State::wait_to_read(const LinkPtr& link) {
+  if (link->gone) return;
+  link->stream->wait_readable([weak = weak_from_this(), weak_link = std::weak_ptr<Link>(link)] {
+    const auto self = weak.lock();
+    const auto locked = weak_link.lock();
+    if (self && locked && !locked->gone) self->on_readable(locked);
+  });
+}
+
+void TcpClient::State::on_readable(const LinkPtr& link) {
+  for (int round = 0; round < 8 && read_once(link); ++round) {
+  }
+  wait_to_read(link);
+}
+
+// True if more may be there at once.
+bool TcpClient::State::read_once(const LinkPtr& link) {
+  const Moved moved = link->stream->read(scratch);
+  if (moved.bytes > 0) {
+    const Bytes fresh = Bytes(scratch).first(moved.bytes);
+    Buffer whole;  // not `pending` itself: an event may close the link
+    if (!link->pending.empty()) {
+      whole = std::move(link->pending);
+      append(whole, fresh);
+    }
+    const Bytes data = whole.empty() ? fresh : Bytes(whole);
+    const auto used = take_frames(link, data);
+    if (link->gone) return false;
+    if (!used) return fail(link, "frame too long"), false;
+    if (*used == 0 && !whole.empty()) {
+      link->pending = std::move(whole);
+    } else {
+      link->pending.assign(data.begin() + static_cast<std::ptrdiff_t>(*used), data.end());
+    }
+  }
+  if (moved.went == Went::ended) return fail(link, "closed by the peer"), false;
+  return moved.went == Went::on && moved.bytes == scratch.size();
+}
+
+// Bytes of whole frames at the beginning of `data`; nothing for a length that is out of bounds.
+std::optional<std::size_t> TcpClient::State::take_frames(const LinkPtr& link, Bytes data) {
+  std::size_t used = 0;
+  while (!link->gone && data.size() - used >= length_bytes) {
+    const auto length = load_big<std::int32_t>(data.data() + used);
+    if (length < 0 || static_cast<std::size_t>(length) > options.frame_bytes_max) return std::nullopt;
+    const auto size = static_cast<std::size_t>(length);
+    if (data.size() - used - length_bytes < size) break;
+    link->events.received(link->id, data.subspan(used + length_bytes, size));
+    used += length_bytes + size;
+  }
+  return used;
+}
+
+void TcpClient::State::flush(const LinkPtr& link) {
+  link->flush_posted = false;
+  if (link->gone || !link->stream || link->writing) return;
+  while (!link->out.empty()) {
+    std::array<Bytes, pieces_max> pieces;
+    std::size_t count = 0;
+    for (auto at = link->out.begin(); at != link->out.end() && count < pieces.size(); ++at) pieces[count++] = *at;
+    pieces[0] = pieces[0].subspan(link->out_sent);
+    const Moved moved = link->stream->write(std::span<const Bytes>(pieces.data(), count));
+    if (moved.went == Went::ended) return fail(link, "write: connection broken");
+    drop_sent(*link, moved.bytes);
+    if (moved.went != Went::would_block) continue;
+    link->writing = true;
+    link->stream->wait_writable([weak = weak_from_this(), weak_link = std::weak_ptr<Link>(link)] {
+      const auto self = weak.lock();
+      const auto locked = weak_link.lock();
+      if (!self || !locked || locked->gone) return;
+      locked->writing = false;
+      self->flush(locked);
+    });
+    return;
+  }
+}
+
+void TcpClient::State::drop_sent(Link& link, std::size_t bytes) {
+  ASSERT(bytes <= link.unsent);
+  link.unsent -= bytes;
+  for (link.out_sent += bytes; !link.out.empty() && link.out_sent >= link.out.front().size(); link.out.pop_front())
+    link.out_sent -= link.out.front().size();
+}
+
+void TcpClient::State::forget(const LinkPtr& link) {
+  link->gone = true;
+  link->resolver.cancel();
+  error_code ignored;
+  if (link->stream)
+    link->stream.reset();
+  else
+    link->socket.close(ignored);
+  links.erase(link->id);
+}
+
+void TcpClient::State::fail(const LinkPtr& link, const std::string& reason) {
+  if (link->gone) return;
+  forget(link);
+  link->events.closed(link->id, reason);
+}
+
+TcpClient::TcpClient(Loop& loop, TcpClientOptions options) : state_(std::make_shared<State>(loop.context(), options)) {}
+
+TcpClient::~TcpClient() {
+  while (!state_->links.empty()) state_->forget(LinkPtr(state_->links.begin()->second));
+}
+
+LinkId TcpClient::dial(const Address& address, LinkEvents& events) {
+  const LinkId id{++state_->last_id};
+  const auto link = std::make_shared<Link>(state_->context, id, events);
+  state_->links.emplace(id, link);
+  state_->resolve(link, address);
+  return id;
+}
+
+void TcpClient::send(LinkId id, Buffer frame) {
+  const auto found = state_->links.find(id);
+  if (found == state_->links.end()) return;
+  const LinkPtr link = found->second;
+  ASSERT(frame.size() >= length_bytes && load_big<std::int32_t>(frame.data()) + length_bytes == frame.size());
+  link->unsent += frame.size();
+  link->out.push_back(std::move(frame));
+  if (link->flush_posted) return;
+  link->flush_posted = true;  // what else is sent in this turn goes out with it
+  asio::post(state_->context, [weak = std::weak_ptr<State>(state_), link] {
+    if (const auto state = weak.lock()) state->flush(link);
+  });
+}
+
+std::size_t TcpClient::unsent(LinkId id) const {
+  const auto found = state_->links.find(id);
+  return found == state_->links.end() ? 0 : found->second->unsent;
+}
+
+void TcpClient::close(LinkId id) {
+  const auto found = state_->links.find(id);
+  if (found != state_->links.end()) state_->forget(LinkPtr(found->second));
+}
+
+}  // namespace edgelog::io
