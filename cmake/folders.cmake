@@ -1,3 +1,8 @@
+# Groups that ./run builds: `programs` is what runs, `simulators` and `fuzzers` what their names say.
+add_custom_target(programs)
+add_custom_target(simulators)
+add_custom_target(fuzzers)
+
 # edgelog_library(common/base DEPENDS ...): one static library of a folder's own .cc files, named after
 # its path. main.cc is never part of a library.
 function(edgelog_library folder)
@@ -23,6 +28,7 @@ function(edgelog_program name main)
   add_executable(${name} ${CMAKE_SOURCE_DIR}/${main})
   target_link_libraries(${name} PRIVATE edgelog_flags ${ARG_DEPENDS})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+  add_dependencies(programs ${name})
 endfunction()
 
 # edgelog_test(common/base DEPENDS ...): one GoogleTest binary from tests/unit/FOLDER/*.cc.
@@ -38,4 +44,52 @@ function(edgelog_test folder)
   set_target_properties(test_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   add_test(NAME unit.${folder} COMMAND test_${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
   set_tests_properties(unit.${folder} PROPERTIES LABELS unit)
+endfunction()
+
+# edgelog_sim(edge DEPENDS ...): build/*/tests/sim_edge from tests/sim/edge/*.cc. ctest runs it without
+# arguments; ./run sim ARGS hands ARGS to it.
+function(edgelog_sim name)
+  cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/sim/${name}/*.cc)
+  if(NOT sources)
+    return()
+  endif()
+  add_executable(sim_${name} ${sources})
+  target_link_libraries(sim_${name} PRIVATE edgelog_flags ${ARG_DEPENDS})
+  set_target_properties(sim_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  add_dependencies(simulators sim_${name})
+  add_test(NAME sim.${name} COMMAND sim_${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  set_tests_properties(sim.${name} PROPERTIES LABELS sim TIMEOUT 1800)
+endfunction()
+
+# edgelog_fuzzer(record DEPENDS common_record): tests/fuzz/record_fuzz.cc and its corpus in tests/fuzz/corpus/record.
+# In the fuzz preset a libFuzzer program that runs for $EDGELOG_FUZZ_SECONDS (30); in the others the corpus is
+# replayed through it as a unit test.
+function(edgelog_fuzzer name)
+  cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
+  set(corpus ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${name})
+  add_executable(fuzz_${name} ${CMAKE_SOURCE_DIR}/tests/fuzz/${name}_fuzz.cc)
+  target_link_libraries(fuzz_${name} PRIVATE edgelog_flags ${ARG_DEPENDS})
+  set_target_properties(fuzz_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  if(EDGELOG_FUZZ)
+    target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+    add_dependencies(fuzzers fuzz_${name})
+    add_test(NAME fuzz.${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
+      COMMAND ${CMAKE_SOURCE_DIR}/tests/fuzz/fuzz.sh $<TARGET_FILE:fuzz_${name}> ${corpus})
+    set_tests_properties(fuzz.${name} PROPERTIES LABELS fuzz TIMEOUT 7200)
+  else()
+    target_sources(fuzz_${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests/fuzz/replay_main.cc)
+    add_test(NAME corpus.${name} COMMAND fuzz_${name} ${corpus})
+    set_tests_properties(corpus.${name} PROPERTIES LABELS unit)
+  endif()
+endfunction()
+
+# edgelog_script(e2e.short LABEL e2e COMMAND python3 ...): exit code 77 counts as skipped.
+function(edgelog_script name)
+  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "COMMAND" ${ARGN})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 300)
+  endif()
+  add_test(NAME ${name} COMMAND ${ARG_COMMAND} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL} SKIP_RETURN_CODE 77 TIMEOUT ${ARG_TIMEOUT})
 endfunction()

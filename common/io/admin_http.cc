@@ -172,7 +172,7 @@ std::uint16_t AdminHttp::port() const { return state_->port; }
 
 void AdminHttp::stop() {
   if (!state_->thread.joinable()) return;
-  // stop() is without effect until the listener runs.
+  // stop() is without effect until the listener runs; allow: sleep, because cpp-httplib 0.11 has nothing to wait on.
   while (!state_->server.is_running() && !state_->ended) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   state_->server.stop();
   state_->thread.join();

@@ -26,7 +26,8 @@ std::string ask(std::uint16_t port, const std::string& request, bool read = true
   if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
       ::send(fd, request.data(), request.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(request.size())) {
     char part[4096];
-    for (ssize_t n = 0; read && (n = ::recv(fd, part, sizeof part, 0)) > 0;) answer.append(part, static_cast<std::size_t>(n));
+    for (ssize_t n = 0; read && (n = ::recv(fd, part, sizeof part, 0)) > 0;)
+      answer.append(part, static_cast<std::size_t>(n));
   }
   ::close(fd);
   return answer;
