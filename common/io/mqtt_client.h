@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "common/base/bytes.h"
+#include "common/base/metrics.h"
 #include "common/base/result.h"
 #include "common/io/loop.h"
 
@@ -50,11 +51,23 @@ struct MqttHandlers {
   std::function<void()> connected;
   std::function<void(const std::string& reason)> disconnected;  // also each failed attempt
   std::function<void(MqttMessage)> message;
-  // PUBACK's reason code for the ticket that publish() gave: 0 success, 0x10 nobody subscribes.
-  // Not called for what was in flight when the connection broke.
+  // PUBACK's reason code for the ticket that publish() gave: 0, or a refusal (0x80 and above). Not called
+  // for what was in flight when the connection broke. 0x10, nobody subscribes, comes as 0: Paho C 1.3.12
+  // hands reason codes on for failures only. That no gateway is there shows in answers that do not come.
   std::function<void(std::uint64_t ticket, int reason)> published;
 };
 
+struct MqttCounters {
+  Counter received, published, acknowledged;
+  // Messages that came while the owner's loop was inbox_bytes_max behind. Paho acknowledges whatever its
+  // callback does, so that these are gone, as they are when Mosquitto's own queue overflows.
+  Counter dropped;
+  Counter connects, disconnects;  // sessions that were ready; sessions and attempts that ended
+};
+
+inline constexpr std::size_t inbox_bytes_max = 64u << 20;  // between Paho's thread and the loop
+
+// Owned and called by the loop's thread; an object may be destroyed in one of its own handlers.
 class MqttClient {
  public:
   MqttClient(Loop& loop, MqttOptions options, MqttHandlers handlers);
@@ -65,12 +78,14 @@ class MqttClient {
   void subscribe(std::string filter);
   void unsubscribe(const std::string& filter);
 
+  // True from `connected` to `disconnected`: subscribed and able to publish.
   bool connected() const;
   // Places left in the send window.
   std::size_t places() const;
   // Refused (Code::full) without a place, (Code::closed) without a connection: the caller keeps its data.
   Result<std::uint64_t> publish(const std::string& topic, Bytes payload, bool retain = false,
                                 const UserProperties& properties = {}, int qos = 1);
+  const MqttCounters& counters() const;
 
  private:
   struct State;

@@ -1,0 +1,392 @@
+#include "common/io/mqtt_client.h"
+
+#include <mqtt/async_client.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <mutex>
+#include <set>
+#include <string_view>
+#include <variant>
+
+#include "common/base/log.h"
+#include "common/base/prng.h"
+
+namespace edgelog::io {
+namespace {
+
+constexpr Duration connect_timeout = seconds(5);
+constexpr Duration ready_timeout = seconds(10);  // from CONNECT to SUBACK
+constexpr int receive_maximum_default = 65'535;  // MQTT 5, 3.2.2.3.3: when CONNACK does not say
+constexpr int first_failure_reason = 0x80;
+
+// What Paho's threads saw, in their order. `of` is the number of the connection attempt.
+struct Accepted {
+  std::uint64_t of;
+  std::size_t receive_maximum;
+};
+struct Subscribed {
+  std::uint64_t of;
+  std::string refused;  // empty: all granted
+};
+struct Broken {
+  std::uint64_t of;
+  std::string why;
+};
+struct Answered {
+  std::uint64_t ticket;
+  int reason;  // below 0: no answer came
+};
+using Event = std::variant<MqttMessage, Answered, Accepted, Subscribed, Broken>;
+
+void* as_context(std::uint64_t number) {
+  static_assert(sizeof(void*) <= sizeof number);
+  return reinterpret_cast<void*>(static_cast<std::uintptr_t>(number));
+}
+std::uint64_t number_of(const mqtt::token& token) {
+  return static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(token.get_user_context()));
+}
+
+std::string failure_of(const mqtt::token& token) {
+  const auto reason = static_cast<int>(token.get_reason_code());
+  if (reason >= first_failure_reason) return fmt::format("refused, reason {:#x}", reason);
+  const char* text = MQTTAsync_strerror(token.get_return_code());
+  return fmt::format("Paho error {} ({})", token.get_return_code(), text ? text : "no text");
+}
+
+mqtt::properties to_paho(const UserProperties& list) {
+  mqtt::properties out;
+  for (const auto& [key, value] : list) out.add({mqtt::property::USER_PROPERTY, key, value});
+  return out;
+}
+
+MqttMessage from_paho(const mqtt::message& message) {
+  const auto& payload = message.get_payload_ref();
+  MqttMessage out;
+  out.topic = message.get_topic();
+  const auto bytes = as_bytes({payload.data(), payload.size()});
+  out.payload.assign(bytes.begin(), bytes.end());
+  out.retained = message.is_retained();
+  out.duplicate = message.is_duplicate();
+  const auto& properties = message.get_properties();
+  for (std::size_t i = 0, n = properties.count(mqtt::property::USER_PROPERTY); i < n; ++i) {
+    auto [key, value] = mqtt::get<mqtt::string_pair>(properties, mqtt::property::USER_PROPERTY, i);
+    out.properties.emplace_back(std::move(key), std::move(value));
+  }
+  return out;
+}
+
+}  // namespace
+
+// Two halves: the inbox, which Paho's threads fill under `mutex`, and everything else, which only the
+// loop's thread touches. Paho calls back under a lock of its own that publish() needs too, so that
+// nothing may be held across a call into Paho.
+struct MqttClient::State : std::enable_shared_from_this<MqttClient::State> {
+  State(Loop& owner, MqttOptions chosen, MqttHandlers given)
+      : loop(owner),
+        options(std::move(chosen)),
+        handlers(std::move(given)),
+        alarm(owner, [this] { on_alarm(); }),
+        chance(static_cast<std::uint64_t>(boottime_now().value()) ^ static_cast<std::uint64_t>(::getpid()) << 40) {
+    connecting.state = subscribing.state = publishing.state = this;
+  }
+
+  // --- Paho's threads ---
+  struct ConnectListener : mqtt::iaction_listener {
+    State* state = nullptr;
+    void on_success(const mqtt::token& token) override {
+      int maximum = receive_maximum_default;
+      const auto answer = token.get_connect_response();
+      if (answer.get_properties().contains(mqtt::property::RECEIVE_MAXIMUM))
+        maximum = mqtt::get<std::uint16_t>(answer.get_properties(), mqtt::property::RECEIVE_MAXIMUM);
+      state->put(Accepted{number_of(token), static_cast<std::size_t>(maximum)});
+    }
+    void on_failure(const mqtt::token& token) override { state->put(Broken{number_of(token), failure_of(token)}); }
+  };
+  struct SubscribeListener : mqtt::iaction_listener {
+    State* state = nullptr;
+    void on_success(const mqtt::token& token) override {
+      std::string refused;
+      const auto answer = token.get_subscribe_response();
+      for (const auto code : answer.get_reason_codes())
+        if (static_cast<int>(code) >= first_failure_reason)
+          refused = fmt::format("reason {:#x}", static_cast<int>(code));
+      state->put(Subscribed{number_of(token), std::move(refused)});
+    }
+    void on_failure(const mqtt::token& token) override { state->put(Subscribed{number_of(token), failure_of(token)}); }
+  };
+  struct PublishListener : mqtt::iaction_listener {
+    State* state = nullptr;
+    void on_success(const mqtt::token& token) override {
+      state->put(Answered{number_of(token), static_cast<int>(token.get_reason_code())});
+    }
+    void on_failure(const mqtt::token& token) override {
+      const auto reason = static_cast<int>(token.get_reason_code());
+      state->put(Answered{number_of(token), reason >= first_failure_reason ? reason : -1});
+    }
+  };
+
+  void put(Event event) {
+    const std::scoped_lock lock(mutex);
+    if (const auto* message = std::get_if<MqttMessage>(&event)) {
+      const std::size_t bytes = message->payload.size() + message->topic.size() + sizeof(Event);
+      if (inbox_bytes + bytes > inbox_bytes_max) {
+        dropped_in_inbox += 1;
+        return;
+      }
+      inbox_bytes += bytes;
+    }
+    inbox.push_back(std::move(event));
+    if (drain_posted) return;
+    drain_posted = true;
+    loop.post([self = weak_from_this()] {
+      if (const auto state = self.lock()) state->drain();
+    });
+  }
+
+  // --- the loop's thread ---
+  void drain() {
+    std::uint64_t dropped = 0;
+    {
+      const std::scoped_lock lock(mutex);
+      draining.swap(inbox);
+      inbox_bytes = 0;
+      drain_posted = false;
+      std::swap(dropped, dropped_in_inbox);
+    }
+    counters.dropped.add(dropped);
+    if (dropped > 0)
+      LOG(error, "mqtt {}: {} messages dropped, this process is too far behind", options.client_id, dropped);
+    const auto keep = shared_from_this();  // a handler may destroy the client
+    for (auto& event : draining) {
+      if (closed) break;
+      std::visit([this](auto& e) { handle(e); }, event);
+    }
+    draining.clear();
+    if (draining.capacity() > 4096) std::vector<Event>().swap(draining);
+  }
+
+  void handle(MqttMessage& message) {
+    counters.received.add();
+    if (handlers.message) handlers.message(std::move(message));
+  }
+
+  void handle(const Answered& answer) {
+    if (answer.ticket < first_ticket || phase == Phase::idle) return;  // of a connection that is gone
+    if (in_flight > 0) --in_flight;
+    if (answer.reason < 0) return;  // the connection breaks, and `disconnected` says so
+    counters.acknowledged.add();
+    if (handlers.published) handlers.published(answer.ticket, answer.reason);
+  }
+
+  void handle(const Accepted& accepted) {
+    if (accepted.of != connection || phase != Phase::connecting) return;
+    window = std::max<std::size_t>(1, std::min(options.in_flight_max, accepted.receive_maximum));
+    phase = Phase::subscribing;
+    if (filters.empty()) return ready();
+    auto list = std::make_shared<mqtt::string_collection>();
+    mqtt::iasync_client::qos_collection qos;
+    for (const auto& filter : filters) {
+      list->push_back(filter);
+      qos.push_back(1);
+    }
+    try {
+      paho->subscribe(list, qos, as_context(connection), subscribing);
+    } catch (const mqtt::exception& error) {
+      broken(fmt::format("subscribe: {}", error.what()));
+    }
+  }
+
+  void handle(const Subscribed& subscribed) {
+    if (subscribed.of != connection || phase == Phase::idle) return;
+    if (!subscribed.refused.empty())
+      LOG(warning, "mqtt {}: a subscription was refused: {}", options.client_id, subscribed.refused);
+    if (phase == Phase::subscribing) ready();
+  }
+
+  void handle(const Broken& event) {
+    if (event.of == connection && phase != Phase::idle) broken(event.why);
+  }
+
+  void ready() {
+    phase = Phase::ready;
+    failures = 0;
+    in_flight = 0;
+    first_ticket = next_ticket;
+    alarm.wake_at(never);
+    counters.connects.add();
+    if (handlers.connected) handlers.connected();
+  }
+
+  void broken(const std::string& why) {
+    phase = Phase::idle;
+    in_flight = 0;
+    counters.disconnects.add();
+    drop_connection();
+    const auto doublings = std::min<std::uint32_t>(failures++, 16);
+    const std::int64_t ceiling = std::min(options.backoff_max.value(), options.backoff_min.value() << doublings);
+    alarm.wake_at(boottime_now() + nanoseconds(chance.between(ceiling / 2, ceiling)));
+    if (handlers.disconnected) handlers.disconnected(why);
+  }
+
+  // Whatever Paho still believes of this connection: it shall not go on with it behind our back.
+  void drop_connection() {
+    try {
+      if (paho->is_connected()) paho->disconnect(0);
+    } catch (const mqtt::exception&) {
+      // It was gone already.
+    }
+  }
+
+  void on_alarm() {
+    if (phase == Phase::idle) return attempt();
+    if (phase != Phase::ready) broken("no answer to CONNECT or SUBSCRIBE in time");
+  }
+
+  void attempt() {
+    ++connection;
+    phase = Phase::connecting;
+    alarm.wake_at(boottime_now() + ready_timeout);
+    try {
+      paho->connect(connect_options, as_context(connection), connecting);
+    } catch (const mqtt::exception& error) {
+      broken(error.what());
+    }
+  }
+
+  void start() {
+    const mqtt::create_options create = [] {
+      mqtt::create_options made(MQTTVERSION_5);
+      made.set_send_while_disconnected(false);
+      made.set_max_buffered_messages(receive_maximum_default);  // it counts while connected too; the window is ours
+      return made;
+    }();
+    paho = std::make_unique<mqtt::async_client>(fmt::format("tcp://{}:{}", options.host, options.port),
+                                                options.client_id, create);
+    paho->set_message_callback([this](const mqtt::const_message_ptr& message) { put(from_paho(*message)); });
+    paho->set_connection_lost_handler([this](const std::string& why) { lost(why.empty() ? "connection lost" : why); });
+    paho->set_disconnected_handler([this](const mqtt::properties&, mqtt::ReasonCode reason) {
+      lost(reason == mqtt::ReasonCode::SESSION_TAKEN_OVER
+               ? "another client with this client id took the session over"
+               : fmt::format("server says disconnect, reason {:#x}", static_cast<int>(reason)));
+    });
+    // No v5 properties here: Paho C++ 1.2.0 passes this object on by value, and a copy keeps a dangling
+    // pointer to them. None are needed: an absent session expiry is 0, an absent receive maximum 65,535.
+    connect_options.set_mqtt_version(MQTTVERSION_5);
+    connect_options.set_clean_start(true);
+    connect_options.set_automatic_reconnect(false);
+    connect_options.set_connect_timeout(std::chrono::milliseconds(to_millis(connect_timeout)));
+    connect_options.set_keep_alive_interval(std::chrono::milliseconds(to_millis(options.keep_alive)));
+    connect_options.set_max_inflight(receive_maximum_default);
+    if (!options.user.empty()) connect_options.set_user_name(options.user);
+    if (!options.password.empty()) connect_options.set_password(options.password);
+    if (options.will)
+      connect_options.set_will_message(mqtt::message(options.will->topic, options.will->payload.data(),
+                                                     options.will->payload.size(), 1, options.will->retain));
+    attempt();
+  }
+
+  // Called on Paho's threads, which know of one connection at a time.
+  void lost(const std::string& why) { put(Broken{connection.load(), why}); }
+
+  enum class Phase : unsigned char { idle, connecting, subscribing, ready };
+
+  Loop& loop;
+  const MqttOptions options;
+  MqttHandlers handlers;
+  MqttCounters counters;
+  std::unique_ptr<mqtt::async_client> paho;
+  mqtt::connect_options connect_options;
+  ConnectListener connecting;
+  SubscribeListener subscribing;
+  PublishListener publishing;
+  Alarm alarm;
+  Prng chance;
+  std::set<std::string> filters;
+  std::vector<Event> draining;
+  Phase phase = Phase::idle;
+  std::atomic<std::uint64_t> connection = 0;
+  std::uint64_t next_ticket = 1, first_ticket = 1;
+  std::size_t window = 0, in_flight = 0;
+  std::uint32_t failures = 0;
+  bool closed = false;
+
+  std::mutex mutex;
+  std::vector<Event> inbox;
+  std::size_t inbox_bytes = 0;
+  std::uint64_t dropped_in_inbox = 0;
+  bool drain_posted = false;
+};
+
+MqttClient::MqttClient(Loop& loop, MqttOptions options, MqttHandlers handlers)
+    : state_(std::make_shared<State>(loop, std::move(options), std::move(handlers))) {}
+
+MqttClient::~MqttClient() {
+  state_->closed = true;
+  state_->alarm.wake_at(never);
+  if (!state_->paho) return;
+  try {
+    // DISCONNECT has to leave before the object goes: without it the server publishes the will.
+    if (state_->paho->is_connected()) state_->paho->disconnect(0)->wait_for(std::chrono::seconds(1));
+  } catch (const mqtt::exception&) {
+    // It was not connected any more.
+  }
+  state_->paho.reset();
+}
+
+void MqttClient::start() {
+  ASSERT(!state_->paho);
+  state_->start();
+}
+
+void MqttClient::subscribe(std::string filter) {
+  auto& s = *state_;
+  const auto [at, added] = s.filters.insert(std::move(filter));
+  if (!added || s.phase == State::Phase::idle || s.phase == State::Phase::connecting) return;
+  try {
+    s.paho->subscribe(*at, 1, as_context(s.connection), s.subscribing);
+  } catch (const mqtt::exception& error) {
+    s.broken(fmt::format("subscribe: {}", error.what()));
+  }
+}
+
+void MqttClient::unsubscribe(const std::string& filter) {
+  auto& s = *state_;
+  if (s.filters.erase(filter) == 0 || s.phase == State::Phase::idle || s.phase == State::Phase::connecting) return;
+  try {
+    s.paho->unsubscribe(filter);
+  } catch (const mqtt::exception& error) {
+    s.broken(fmt::format("unsubscribe: {}", error.what()));
+  }
+}
+
+bool MqttClient::connected() const { return state_->phase == State::Phase::ready; }
+
+std::size_t MqttClient::places() const {
+  const auto& s = *state_;
+  return connected() && s.in_flight < s.window ? s.window - s.in_flight : 0;
+}
+
+Result<std::uint64_t> MqttClient::publish(const std::string& topic, Bytes payload, bool retain,
+                                          const UserProperties& properties, int qos) {
+  auto& s = *state_;
+  if (!connected()) return Error{Code::closed, "publish " + topic + ": not connected"};
+  if (places() == 0) return Error{Code::full, "publish " + topic + ": the send window is full"};
+  const std::uint64_t ticket = s.next_ticket++;
+  ++s.in_flight;  // before Paho, whose thread may answer first
+  try {
+    const auto message = mqtt::message::create(topic, payload.data(), payload.size(), qos, retain, to_paho(properties));
+    s.paho->publish(message, as_context(ticket), s.publishing);
+  } catch (const mqtt::exception& error) {
+    --s.in_flight;
+    return Error{Code::closed, "publish " + topic + ": " + error.what()};
+  }
+  s.counters.published.add();
+  return ticket;
+}
+
+const MqttCounters& MqttClient::counters() const { return state_->counters; }
+
+}  // namespace edgelog::io
