@@ -71,7 +71,7 @@ struct Seal {
   WallMillis stamp{-1};
 };
 // The batch at (stream, first) is decoded; `parts`, disjoint subranges of it, take its place, each encoded as in
-// Seal (a sequence of -1 is written as 0 into the bytes: they are not to be published). Records in no part are gone.
+// Seal. Records in no part are gone.
 struct Reseal {
   StreamId stream;
   EventIndex first;
@@ -111,7 +111,8 @@ struct Commit {
   Transaction transaction;
 };
 
-// Publish the stored bytes of this batch to the stream's up topic with the partition. QoS 1.
+// Publish the stored bytes of this batch to the stream's up topic with the partition. QoS 1. Nothing where the row
+// is gone or has another producer or sequence by now.
 struct PublishBatch {
   std::string topic;
   PartitionIndex partition;

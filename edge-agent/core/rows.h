@@ -17,6 +17,7 @@ using StreamId = Strong<struct StreamIdTag, std::int32_t>;
 // The batch that was acknowledged last with all before it: what rule 9 looks for at its offset.
 struct Acknowledged {
   ProducerId producer{no_producer};
+  ProducerEpoch producer_epoch;  // 0, or 32767: a fence, behind all that a look found
   Sequence first_sequence, last_sequence;
   ProducerId origin{no_producer};
   EventIndex last_index{-1};
@@ -52,9 +53,9 @@ struct BatchRow {
   StreamId stream;
   EventIndex first, last;  // both included
   ProducerId origin{no_producer};
-  ProducerId producer{no_producer};  // as in its bytes, unless sequence is -1
-  std::int64_t sequence =
-      -1;  // of its first record; -1: the bytes are of an older numbering, seal anew before publishing
+  ProducerId producer{no_producer};
+  std::int64_t sequence = 0;  // of its first record, not wrapped
+  bool anew = false;          // id, sequence and marks are not those in its bytes: sealed anew before its publish
   WallMillis oldest, newest;  // record timestamps
   WallMillis taken;           // when its first event was taken; differs from `oldest` once stamped anew
   std::int32_t bytes = 0;
@@ -127,10 +128,13 @@ struct GapRow {
   Gap gap;
 };
 
-// An id under which this log ever sent anything: a look need not fence it as a stranger's.
+// An id of this agent that this log knows: under which it sent something itself, or a stranger's (of a life of
+// this log that went on from an older image), met in the cloud log and fenced there. A look need not fence it.
 struct ProducerRow {
   StreamId stream;
   ProducerId id{no_producer};
+  bool stranger = false;
+};
 };
 
 struct MetaRow {

@@ -1,0 +1,292 @@
+#include "edge-agent/core/flow.h"
+
+#include <algorithm>
+
+#include "common/base/assert.h"
+#include "common/uplink/names.h"
+#include "common/wire/errors.h"
+#include "edge-agent/core/recovery.h"
+#include "edge-agent/core/sealing.h"
+
+namespace edgelog::agent {
+namespace {
+
+using wire::ErrorCode;
+
+bool has_room(const State& state) { return state.handed < state.config.handed_max; }
+
+std::size_t in_flight(const Stream& stream) {
+  return static_cast<std::size_t>(stream.window.end() - stream.window.begin());
+}
+
+// Rule 4: one as long as the log may not know the id, or may be about to forget it.
+void set_limit(const State& state, Instant now, Stream& stream) {
+  bool old = false;
+  const Lane& lane = stream.lanes.front();
+  for (std::size_t i = 0; i < in_flight(stream); ++i) old = old || is_old(state, now, lane.batches[i].row.oldest);
+  stream.window.set_limit(stream.known && !old ? state.config.window_max : 1);
+}
+
+void publish(State& state, Moment moment, Stream& stream, std::uint64_t number, Batch& batch, Effects& out) {
+  ASSERT(batch.row.published && state.journal.is_durable(batch.marked_in));  // A4
+  stream.window.sent(number, moment.now);
+  batch.sent_at = moment.now;
+  ++state.handed;
+  ++state.counts.batches_sent_again;
+  out.push_back(PublishBatch{stream.row.topic, stream.row.partition, batch.row});
+}
+
+// Sends again what is due. False: the stream has left its state.
+bool send_again(State& state, Moment moment, Stream& stream, Effects& out) {
+  Lane& lane = stream.lanes.front();
+  while (has_room(state)) {
+    const auto number = stream.window.due(moment.now);
+    if (!number) return true;
+    Batch& batch = lane.batches[static_cast<std::size_t>(*number - stream.window.begin())];
+    if (!state.journal.is_durable(batch.marked_in)) {  // its first publish waits for its mark
+      stream.window.sent(*number, moment.now);
+      continue;
+    }
+    if (is_old(state, moment.now, batch.row.oldest)) {  // rule 8
+      begin_recovery(state, moment, stream, {"older than half of the log's memory"});
+      return false;
+    }
+    publish(state, moment, stream, *number, batch, out);
+  }
+  return true;
+}
+
+// The lane's next batch to publish for the first time, sealed if need be; nothing if there is none or it must wait.
+Batch* next_batch(State& state, Moment moment, Stream& stream) {
+  Lane& lane = stream.lanes.front();
+  const std::size_t at = in_flight(stream);
+  if (at < lane.batches.size()) return &lane.batches[at];
+  if (lane.unsealed.empty() || linger_end(stream, lane) > moment.now) return nullptr;
+  // What an earlier opening took may be published already, by another life of this log: it is not sealed anew
+  // with other timestamps before it was looked for.
+  if (lane.row.opening < state.opening() && is_old(state, moment.now, lane.unsealed.front().timestamp)) {
+    begin_recovery(state, moment, stream, {"older than half of the log's memory"});
+    return nullptr;
+  }
+  return &seal_front(state, moment, stream, lane);
+}
+
+// Publishes one more batch for the first time: its mark is committed, then it goes (rule 3).
+bool publish_next(State& state, Moment moment, Stream& stream) {
+  Batch* batch = next_batch(state, moment, stream);
+  if (batch == nullptr) return false;
+  Lane& lane = stream.lanes.front();
+  const bool old = is_old(state, moment.now, batch->row.oldest);
+  if (old && lane.row.opening < state.opening()) {  // rule 8
+    begin_recovery(state, moment, stream, {"older than half of the log's memory"});
+    return false;
+  }
+  if (batch->row.anew || old) seal_anew(state, moment, stream, lane, *batch);
+  const std::uint64_t number = stream.window.admit();
+  stream.window.sent(number, moment.now);
+  batch->row.published = true;
+  batch->marked_in = state.journal.open_id();
+  batch->sent_at = moment.now;
+  state.urgent = true;
+  ++state.handed;
+  ++state.counts.batches_published;
+  state.journal.add(PutBatch{batch->row});
+  put_stream(state, stream);  // partition and where to look from, at the latest now
+  state.journal.then(PublishBatch{stream.row.topic, stream.row.partition, batch->row});
+  return true;
+}
+
+void flow(State& state, Moment moment, Stream& stream, Effects& out) {
+  retire_lanes(state, stream);
+  if (stream.lanes.empty()) return;
+  if (stream.lanes.front().row.must_resolve)
+    return begin_recovery(state, moment, stream, {"events of the id were dropped"});
+  set_limit(state, moment.now, stream);
+  if (!send_again(state, moment, stream, out)) return;
+  while (stream.window.has_room() && has_room(state) && publish_next(state, moment, stream)) {
+  }
+}
+
+const uplink::TopicPartition* told(const State& state, const Stream& stream) {
+  const auto entry = state.topics.find(stream.row.topic);
+  if (entry == state.topics.end() || stream.row.partition.value() < 0) return nullptr;
+  const auto at = static_cast<std::size_t>(stream.row.partition.value());
+  return at < entry->second.partitions.size() ? &entry->second.partitions[at] : nullptr;
+}
+
+// Answered batches at the front go; the last of them is what the log is asked for from now on (rules 5 and 9).
+void acknowledge_prefix(State& state, Stream& stream, std::uint64_t before) {
+  Lane& lane = stream.lanes.front();
+  const auto count = static_cast<std::size_t>(stream.window.begin() - before);
+  for (std::size_t i = 0; i < count; ++i) {
+    const Batch& batch = lane.batches.front();
+    ASSERT(batch.offset.value() >= 0);  // A5
+    const BatchRow& row = batch.row;
+    stream.row.acknowledged = {row.producer,
+                               uplink::event_epoch,
+                               Sequence{0} + row.sequence,
+                               Sequence{0} + (row.sequence + row.count() - 1),
+                               row.origin,
+                               row.last,
+                               batch.offset};
+    stream.row.leader_epoch = batch.leader_epoch;
+    if (!stream.has_earlier_lanes(state.opening())) stream.row.look_from = std::max(stream.row.look_from, batch.offset);
+    ++state.counts.batches_acknowledged;
+    state.counts.events_acknowledged += static_cast<std::uint64_t>(row.count());
+    account(stream, -row.bytes);
+    state.journal.add(DeleteBatch{stream.row.id, row.first});
+    lane.batches.pop_front();
+  }
+  if (count == 0) return;
+  put_stream(state, stream);
+  state.urgent = true;
+  if (!lane.batches.empty()) {
+    lane.batches.front().refusals = 0;
+    lane.batches.front().refused_since = never;
+  }
+}
+
+void succeeded(State& state, Moment moment, Stream& stream, std::uint64_t number, Batch& batch,
+               const uplink::BatchAnswer& answer) {
+  if (answer.offset.value() < 0 || answer.leader_epoch.value() < 0) return;
+  if (answer.leader_epoch != stream.row.leader_epoch && stream.row.acknowledged.any()) {
+    // Rule 9: whether the log went back must be known before anything new is taken for acknowledged.
+    begin_check(state, moment, stream);
+    return;
+  }
+  stream.known = true;
+  batch.offset = answer.offset;
+  batch.leader_epoch = answer.leader_epoch;
+  const std::uint64_t before = stream.window.begin();
+  stream.window.answered(number);
+  acknowledge_prefix(state, stream, before);
+}
+
+void out_of_order(State& state, Moment moment, Stream& stream, std::uint64_t number, Batch& batch) {
+  if (number != stream.window.begin()) {  // rule 6: the older one first, again
+    stream.window.hold(number);
+    Batch& oldest = stream.lanes.front().batches.front();
+    if (moment.now - oldest.sent_at > Duration{state.config.resend.first.value() / 4})
+      stream.window.resend(stream.window.begin());
+    return;
+  }
+  // Nothing older: but an answer to a copy from before may come late, so it is asked once more.
+  if (++batch.refusals == 1) return stream.window.resend(number);
+  begin_recovery(state, moment, stream, {"out of order with nothing older"});
+}
+
+void refused(State& state, Moment moment, Stream& stream, std::uint64_t number, Batch& batch, std::int16_t error) {
+  ++state.counts.refused;
+  if (error == static_cast<std::int16_t>(ErrorCode::out_of_order_sequence_number))
+    return out_of_order(state, moment, stream, number, batch);
+  if (error == static_cast<std::int16_t>(ErrorCode::invalid_producer_epoch))
+    return begin_recovery(state, moment, stream, {"the id is fenced"});
+  if (batch.refused_since == never) batch.refused_since = moment.now;
+  if (moment.now - batch.refused_since >= state.config.lasting)
+    begin_recovery(state, moment, stream, {"refused", batch.row.first, error});
+}
+
+}  // namespace
+
+bool may_pass(std::int16_t error) {
+  switch (static_cast<ErrorCode>(error)) {
+    case ErrorCode::unknown_server_error:
+    case ErrorCode::leader_not_available:
+    case ErrorCode::not_leader_or_follower:
+    case ErrorCode::request_timed_out:
+    case ErrorCode::network_exception:
+    case ErrorCode::coordinator_load_in_progress:
+    case ErrorCode::coordinator_not_available:
+    case ErrorCode::not_coordinator:
+    case ErrorCode::not_enough_replicas:
+    case ErrorCode::not_enough_replicas_after_append:
+    case ErrorCode::not_controller:
+    case ErrorCode::kafka_storage_error:
+    case ErrorCode::fenced_leader_epoch:
+    case ErrorCode::unknown_leader_epoch:
+    case ErrorCode::offset_not_available:
+      return true;
+    default:
+      return error == 8 || error == 9 || error == 89;  // broker or replica not available, throttled
+  }
+}
+
+void on_batch_answer(State& state, Moment moment, const uplink::BatchAnswer& answer) {
+  const auto id = state.by_topic.find(answer.batch.topic);
+  if (id == state.by_topic.end()) return void(++state.counts.answers_ignored);
+  Stream& stream = state.stream(id->second);
+  if (answer.partition != stream.row.partition) return void(++state.counts.answers_ignored);
+  if (answer.batch.producer_epoch == uplink::fence_epoch) return on_fence_answer(state, moment, stream, answer);
+  if (stream.in_state(Flowing{}) && !stream.lanes.empty() && answer.batch.producer_epoch == uplink::event_epoch) {
+    Lane& lane = stream.lanes.front();
+    for (std::uint64_t number = stream.window.begin(); number != stream.window.end(); ++number) {
+      Batch& batch = lane.batches[static_cast<std::size_t>(number - stream.window.begin())];
+      const BatchRow& row = batch.row;
+      if (answer.batch.producer_id != row.producer || answer.batch.first != Sequence{0} + row.sequence ||
+          answer.batch.last != Sequence{0} + (row.sequence + row.count() - 1))
+        continue;
+      if (stream.window.is_answered(number)) break;
+      if (answer.error == 0) return succeeded(state, moment, stream, number, batch, answer);
+      if (!may_pass(answer.error)) return refused(state, moment, stream, number, batch, answer.error);
+      return;
+    }
+  }
+  ++state.counts.answers_ignored;
+}
+
+void on_listed(State& state, Moment moment, Stream& stream) {
+  const auto entry = state.topics.find(stream.row.topic);
+  if (entry == state.topics.end() || entry->second.partitions.empty()) return;
+  if (stream.row.partition.value() < 0) {  // rule 2: once, and for ever
+    const auto partition =
+        uplink::partition_of(state.config.agent, static_cast<std::int32_t>(entry->second.partitions.size()));
+    const uplink::TopicPartition& there = entry->second.partitions[static_cast<std::size_t>(partition.value())];
+    if (there.end.value() < 0 || there.leader_epoch.value() < 0) return;
+    stream.row.partition = partition;
+    stream.row.leader_epoch = there.leader_epoch;
+    stream.row.look_from = there.end;
+    return put_stream(state, stream);
+  }
+  const uplink::TopicPartition* there = told(state, stream);
+  if (there == nullptr || !stream.in_state(Flowing{})) return;
+  const bool other_epoch = there->leader_epoch.value() >= 0 && there->leader_epoch != stream.row.leader_epoch;
+  const Acknowledged& acknowledged = stream.row.acknowledged;
+  if (acknowledged.any()) {
+    const bool ends_before = there->end.value() >= 0 && there->end <= acknowledged.offset;
+    if (other_epoch || ends_before) return begin_check(state, moment, stream);
+  } else if (other_epoch) {
+    stream.row.leader_epoch = there->leader_epoch;
+    stream.row.look_from = Offset{0};
+    return put_stream(state, stream);
+  }
+  if (there->end.value() < 0 || !stream.window.empty() || stream.has_earlier_lanes(state.opening())) return;
+  // Rule 7: nothing of ours that is not resolved lies below what the log's end was while nothing was in flight.
+  stream.row.look_from = std::max(stream.row.look_from, there->end);
+}
+
+void pump(State& state, Moment moment, Stream& stream, Effects& out) {
+  if (!state.connected || !state.listed) return;
+  stream.waits_for.clear();
+  if (stream.row.partition.value() < 0 || told(state, stream) == nullptr) {
+    stream.waits_for = "topic is not listed";
+    return;
+  }
+  if (stream.in_state(Flowing{})) flow(state, moment, stream, out);
+  if (!stream.in_state(Flowing{})) pump_recovery(state, moment, stream, out);
+}
+
+Instant pump_due(const State& state, const Stream& stream) {
+  if (!state.connected || !state.listed || stream.row.partition.value() < 0 || told(state, stream) == nullptr)
+    return never;
+  if (!has_room(state)) return never;
+  if (!stream.in_state(Flowing{})) return recovery_due(stream);
+  if (stream.lanes.empty()) return never;
+  const Lane& lane = stream.lanes.front();
+  Instant due = stream.window.deadline();
+  if (!stream.window.has_room()) return due;
+  if (in_flight(stream) < lane.batches.size() || lane.row.must_resolve) return Instant{};
+  if (lane.empty() && !lane.is_current) return stream.lanes.size() > 1 ? Instant{} : due;
+  return std::min(due, linger_end(stream, lane));
+}
+
+}  // namespace edgelog::agent

@@ -1,0 +1,199 @@
+#include "edge-agent/core/recovery.h"
+
+#include <algorithm>
+
+#include "common/base/assert.h"
+#include "common/uplink/names.h"
+#include "edge-agent/core/flow.h"
+#include "edge-agent/core/settle.h"
+
+namespace edgelog::agent {
+namespace {
+
+void send_fences(State& state, Moment moment, Stream& stream, Fencing& fencing, Effects& out) {
+  for (const Fence& fence : stream.fences) {
+    if (fence.answered) continue;
+    ++state.counts.fences;
+    ++state.handed;
+    out.push_back(PublishFence{stream.row.topic, stream.row.partition, fence.id, state.clock.best(moment)});
+  }
+  ++fencing.sendings;
+  fencing.due = moment.now + window::wait_after(state.config.resend, fencing.sendings, state.random);
+}
+
+uplink::LookRequest request_of(const Stream& stream, std::int64_t look_id, Offset from, bool check_only) {
+  uplink::LookRequest request;
+  request.look_id = look_id;
+  request.partition = stream.row.partition;
+  request.from = from;
+  request.check_only = check_only;
+  const Acknowledged& last = stream.row.acknowledged;
+  if (!last.any()) return request;
+  uplink::BatchAnswer expected;
+  expected.batch = {stream.row.topic, last.producer, last.producer_epoch, last.first_sequence, last.last_sequence};
+  expected.partition = stream.row.partition;
+  expected.offset = last.offset;
+  expected.leader_epoch = stream.row.leader_epoch;
+  request.expected = expected;
+  return request;
+}
+
+template <class Asking>
+void send_look(State& state, Moment moment, Stream& stream, Asking& asking, Offset from, bool check_only,
+               Effects& out) {
+  ++(check_only ? state.counts.checks : state.counts.looks);
+  ++state.handed;
+  ++asking.sendings;
+  asking.due = moment.now + window::wait_after(state.config.resend, asking.sendings, state.random);
+  out.push_back(PublishLook{stream.row.topic, request_of(stream, asking.look_id, from, check_only)});
+}
+
+void begin_fencing(Stream& stream) { stream.state = Fencing{}; }
+
+void begin_look(State& state, Stream& stream) {
+  Looking looking;
+  looking.look_id = ++state.last_look_id;
+  looking.from = std::max(stream.row.look_from, Offset{0});
+  stream.state = looking;
+}
+
+// Rule 9: an older epoch is a reader that has not caught up; but when that is told for long, it is the log.
+bool believed(State& state, Moment moment, Stream& stream, const uplink::LookAnswer& answer) {
+  if (answer.found_epoch >= stream.row.leader_epoch) return true;
+  if (stream.stale_since == never) stream.stale_since = moment.now;
+  return moment.now - stream.stale_since >= state.config.stale_epoch;
+}
+
+void checked(State& state, Moment moment, Stream& stream, const uplink::LookAnswer& answer) {
+  if (answer.expectation == static_cast<std::int8_t>(uplink::Expectation::replaced)) {
+    if (!believed(state, moment, stream, answer)) return;
+    went_back(state, moment, stream, answer.leader_epoch);
+  }
+  stream.stale_since = never;
+  stream.row.leader_epoch = answer.leader_epoch;
+  put_stream(state, stream);
+  stream.state = Flowing{};
+}
+
+bool has_fence(const uplink::LookAnswer& answer, ProducerId id) {
+  return std::any_of(answer.sightings.begin(), answer.sightings.end(),
+                     [&](const uplink::Sighting& s) { return s.is_fence && s.producer_id == id; });
+}
+
+// Ids of the agent that its log does not know, and fences of ours that are no longer there: to be fenced (again).
+bool fence_more(State& state, Stream& stream, const uplink::LookAnswer& answer) {
+  bool more = false;
+  for (Fence& fence : stream.fences) {
+    if (fence.offset < answer.from || has_fence(answer, fence.id)) continue;
+    fence.answered = false;  // the log went back between the fence and the look
+    more = true;
+  }
+  for (const uplink::Sighting& sighting : answer.sightings) {
+    const ProducerId id = sighting.producer_id;
+    if (stream.producers.contains(id) || !uplink::belongs_to(id, state.config.agent)) continue;
+    const bool listed =
+        std::any_of(stream.fences.begin(), stream.fences.end(), [&](const Fence& fence) { return fence.id == id; });
+    if (listed || has_fence(answer, id)) continue;
+    if (stream.fences.size() >= state.config.fences_max) break;
+    stream.fences.push_back({id, true});
+    more = true;
+  }
+  return more;
+}
+
+void looked(State& state, Moment moment, Stream& stream, const uplink::LookAnswer& answer) {
+  const bool replaced = answer.expectation == static_cast<std::int8_t>(uplink::Expectation::replaced);
+  if (replaced && !believed(state, moment, stream, answer)) return;
+  stream.stale_since = never;
+  if (replaced) {
+    went_back(state, moment, stream, answer.leader_epoch);
+    return begin_look(state, stream);
+  }
+  if (answer.to < answer.from) {  // the log ends before what it once told as its end
+    stream.row.look_from = Offset{0};
+    put_stream(state, stream);
+    return begin_look(state, stream);
+  }
+  if (fence_more(state, stream, answer)) return begin_fencing(stream);
+  settle(state, moment, stream, answer);
+}
+
+}  // namespace
+
+void begin_recovery(State& state, Moment, Stream& stream, Cause cause) {
+  ASSERT(stream.in_state(Flowing{}) && !stream.lanes.empty());  // A6
+  ++state.counts.recoveries;
+  stream.cause = cause;
+  stream.fences.assign(1, Fence{stream.lanes.front().row.producer});
+  begin_fencing(stream);
+}
+
+void begin_check(State& state, Moment, Stream& stream) {
+  ASSERT(stream.in_state(Flowing{}) && stream.row.acknowledged.any());  // A6
+  stream.state = Checking{++state.last_look_id};
+}
+
+void pump_recovery(State& state, Moment moment, Stream& stream, Effects& out) {
+  if (auto* fencing = std::get_if<Fencing>(&stream.state)) {
+    if (fencing->due <= moment.now) send_fences(state, moment, stream, *fencing, out);
+    stream.waits_for = fencing->refused_with == 0 ? "" : "fence refused with " + std::to_string(fencing->refused_with);
+  } else if (auto* looking = std::get_if<Looking>(&stream.state)) {
+    if (looking->due <= moment.now) send_look(state, moment, stream, *looking, looking->from, false, out);
+  } else if (auto* checking = std::get_if<Checking>(&stream.state)) {
+    if (checking->due <= moment.now) send_look(state, moment, stream, *checking, stream.row.look_from, true, out);
+  }
+}
+
+Instant recovery_due(const Stream& stream) {
+  if (const auto* fencing = std::get_if<Fencing>(&stream.state)) return fencing->due;
+  if (const auto* looking = std::get_if<Looking>(&stream.state)) return looking->due;
+  if (const auto* checking = std::get_if<Checking>(&stream.state)) return checking->due;
+  return never;
+}
+
+void recovery_reconnected(Stream& stream) {
+  if (auto* fencing = std::get_if<Fencing>(&stream.state)) fencing->due = Instant{};
+  if (auto* looking = std::get_if<Looking>(&stream.state)) looking->due = Instant{};
+  if (auto* checking = std::get_if<Checking>(&stream.state)) checking->due = Instant{};
+}
+
+void on_fence_answer(State& state, Moment moment, Stream& stream, const uplink::BatchAnswer& answer) {
+  auto* fencing = std::get_if<Fencing>(&stream.state);
+  const auto fence = std::find_if(stream.fences.begin(), stream.fences.end(), [&](const Fence& f) {
+    return !f.answered && f.id == answer.batch.producer_id && answer.batch.first == Sequence{0} &&
+           answer.batch.last == Sequence{0};
+  });
+  if (fencing == nullptr || fence == stream.fences.end()) return void(++state.counts.answers_ignored);
+  if (answer.error != 0) {
+    if (may_pass(answer.error)) return;
+    if (fencing->refused_since == never) fencing->refused_since = moment.now;
+    if (moment.now - fencing->refused_since >= state.config.lasting) fencing->refused_with = answer.error;
+    return;
+  }
+  fence->answered = true;
+  fence->offset = answer.offset;
+  const bool all = std::all_of(stream.fences.begin(), stream.fences.end(), [](const Fence& f) { return f.answered; });
+  if (all) begin_look(state, stream);  // rule 7: the end is asked for after the answer
+}
+
+void on_look_answer(State& state, Moment moment, const uplink::LookAnswer& answer) {
+  const auto id = state.by_topic.find(answer.topic);
+  if (id == state.by_topic.end()) return void(++state.counts.answers_ignored);
+  Stream& stream = state.stream(id->second);
+  const auto* looking = std::get_if<Looking>(&stream.state);
+  const auto* checking = std::get_if<Checking>(&stream.state);
+  const std::int64_t awaited = looking != nullptr ? looking->look_id : checking != nullptr ? checking->look_id : 0;
+  if (awaited == 0 || awaited != answer.look_id || answer.partition != stream.row.partition)
+    return void(++state.counts.answers_ignored);
+  if (answer.error != 0) return;  // asked again after a while
+  if (looking != nullptr && answer.from != looking->from) return void(++state.counts.answers_ignored);
+  if (checking != nullptr) return checked(state, moment, stream, answer);
+  looked(state, moment, stream, answer);
+}
+
+void settled(State& state, Stream& stream) {
+  const auto* settling = std::get_if<Settling>(&stream.state);
+  if (settling != nullptr && state.journal.is_durable(settling->transaction)) stream.state = Flowing{};
+}
+
+}  // namespace edgelog::agent

@@ -1,0 +1,52 @@
+#include "edge-agent/core/stream.h"
+
+#include <algorithm>
+
+#include "common/base/assert.h"
+
+namespace edgelog::agent {
+
+bool Stream::has_earlier_lanes(std::int64_t opening) const {
+  return std::any_of(lanes.begin(), lanes.end(), [&](const Lane& lane) {
+    return lane.row.opening < opening && (!lane.empty() || lane.row.must_resolve);
+  });
+}
+
+void account(Stream& stream, std::int64_t bytes) {
+  stream.bytes += bytes;
+  ASSERT(stream.bytes >= 0);  // A2
+}
+
+Run front_run(const Lane& lane, std::int64_t bytes_max) {
+  ASSERT(!lane.unsealed.empty());
+  const Unsealed& front = lane.unsealed.front();
+  Run run{front.index, front.index, front.timestamp, front.timestamp, front.bytes, 1};
+  for (std::size_t i = 1; i < lane.unsealed.size(); ++i) {
+    const Unsealed& event = lane.unsealed[i];
+    if (event.index != run.last + 1 || run.bytes + event.bytes > bytes_max) break;
+    run.last = event.index;
+    run.oldest = std::min(run.oldest, event.timestamp);
+    run.newest = std::max(run.newest, event.timestamp);
+    run.bytes += event.bytes;
+    ++run.events;
+  }
+  return run;
+}
+
+EventIndex oldest_index(const Stream& stream) {
+  for (const Lane& lane : stream.lanes) {
+    if (!lane.batches.empty()) return lane.batches.front().row.first;
+    if (!lane.unsealed.empty()) return lane.unsealed.front().index;
+  }
+  return stream.row.next;
+}
+
+WallMillis oldest_taken(const Stream& stream) {
+  for (const Lane& lane : stream.lanes) {
+    if (!lane.batches.empty()) return lane.batches.front().row.taken;
+    if (!lane.unsealed.empty()) return lane.unsealed.front().timestamp;
+  }
+  return WallMillis{-1};
+}
+
+}  // namespace edgelog::agent
