@@ -118,8 +118,7 @@ inline constexpr const char* log_went_back = "log_went_back";  // the cloud log 
 inline constexpr const char* log_lost = "log_lost";            // the agent's own log was corrupt
 inline constexpr const char* source_hole = "source_hole";      // a number was skipped
 inline constexpr const char* ring_lost = "ring_lost";          // the device's ring overflowed
-inline constexpr const char* confirmed_before =
-    "confirmed_before";  // confirmed to the device by a log that was put back
+inline constexpr const char* confirmed_before = "confirmed_before";  // to the device, by a log that was put back
 }  // namespace gap_reason
 
 struct GapRow {
@@ -134,7 +133,6 @@ struct ProducerRow {
   StreamId stream;
   ProducerId id{no_producer};
   bool stranger = false;
-};
 };
 
 struct MetaRow {
