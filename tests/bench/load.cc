@@ -18,6 +18,7 @@
 
 #include "common/io/loop.h"
 #include "common/io/mqtt_client.h"
+#include "tests/bench/wire.h"
 
 namespace edgelog::bench {
 namespace {
@@ -48,10 +49,11 @@ class Arguments {
 
 std::string event_json(std::int64_t index) {
   char text[160];
-  const int size = std::snprintf(text, sizeof text,
-                                 "{\"sent_ns\":%" PRId64 ",\"temperature\":%d.%02d,\"setpoint\":21.0,\"heating\":%s,\"battery\":%d}",
-                                 wall_nanoseconds(), 18 + static_cast<int>(index * 7 % 6), static_cast<int>(index * 37 % 100),
-                                 index % 3 == 0 ? "true" : "false", 60 + static_cast<int>(index / 50 % 40));
+  const int size =
+      std::snprintf(text, sizeof text,
+                    "{\"sent_ns\":%" PRId64 ",\"temperature\":%d.%02d,\"setpoint\":21.0,\"heating\":%s,\"battery\":%d}",
+                    wall_nanoseconds(), 18 + static_cast<int>(index * 7 % 6), static_cast<int>(index * 37 % 100),
+                    index % 3 == 0 ? "true" : "false", 60 + static_cast<int>(index / 50 % 40));
   return {text, static_cast<std::size_t>(size)};
 }
 
@@ -128,7 +130,8 @@ int lines(const Arguments& args) {
   const std::string topic = args.text("--topic", "climate");
   std::string block;
   for (std::int64_t i = 0; i < count; ++i) {
-    block += "{\"topic\":\"" + topic + "\",\"device\":\"d" + std::to_string(i % devices) + "\",\"value\":" + event_json(i) + "}\n";
+    block += "{\"topic\":\"" + topic + "\",\"device\":\"d" + std::to_string(i % devices) +
+             "\",\"value\":" + event_json(i) + "}\n";
     if (block.size() > 60'000 || i + 1 == count) {
       if (std::fwrite(block.data(), 1, block.size(), stdout) != block.size()) return 1;
       block.clear();
@@ -141,8 +144,7 @@ std::int64_t sent_at(std::string_view value) {
   constexpr std::string_view key = "\"sent_ns\":";
   const auto at = value.find(key);
   std::int64_t sent = -1;
-  if (at != std::string_view::npos)
-    std::from_chars(value.data() + at + key.size(), value.data() + value.size(), sent);
+  if (at != std::string_view::npos) std::from_chars(value.data() + at + key.size(), value.data() + value.size(), sent);
   return sent;
 }
 
@@ -153,12 +155,13 @@ struct KafkaDelete {
 std::unique_ptr<rd_kafka_t, KafkaDelete> make_consumer(const Arguments& args) {
   char error[512];
   rd_kafka_conf_t* conf = rd_kafka_conf_new();
-  const std::pair<const char*, std::string> settings[] = {{"bootstrap.servers", args.text("--brokers", "127.0.0.1:9092")},
-                                                          {"group.id", "edgelog-load"},
-                                                          {"auto.offset.reset", "earliest"},
-                                                          {"enable.auto.commit", "false"},
-                                                          {"fetch.wait.max.ms", "100"},
-                                                          {"check.crcs", "true"}};
+  const std::pair<const char*, std::string> settings[] = {
+      {"bootstrap.servers", args.text("--brokers", "127.0.0.1:9092")},
+      {"group.id", "edgelog-load"},
+      {"auto.offset.reset", "earliest"},
+      {"enable.auto.commit", "false"},
+      {"fetch.wait.max.ms", "100"},
+      {"check.crcs", "true"}};
   for (const auto& [key, value] : settings)
     if (rd_kafka_conf_set(conf, key, value.c_str(), error, sizeof error) != RD_KAFKA_CONF_OK) return nullptr;
   std::unique_ptr<rd_kafka_t, KafkaDelete> handle(rd_kafka_new(RD_KAFKA_CONSUMER, conf, error, sizeof error));
@@ -174,7 +177,8 @@ int consume(const Arguments& args) {
   const std::string topic = args.text("--topic", "climate");
   auto* list = rd_kafka_topic_partition_list_new(1);
   for (std::int64_t p = 0; p < args.number("--partitions", 1); ++p)
-    rd_kafka_topic_partition_list_add(list, topic.c_str(), static_cast<std::int32_t>(p))->offset = RD_KAFKA_OFFSET_BEGINNING;
+    rd_kafka_topic_partition_list_add(list, topic.c_str(), static_cast<std::int32_t>(p))->offset =
+        RD_KAFKA_OFFSET_BEGINNING;
   rd_kafka_assign(handle.get(), list);
   rd_kafka_topic_partition_list_destroy(list);
   rd_kafka_queue_t* queue = rd_kafka_queue_get_consumer(handle.get());
@@ -202,9 +206,25 @@ int consume(const Arguments& args) {
   const auto percentile = [&](std::size_t p) {
     return ages.empty() ? -1.0 : static_cast<double>(ages[(ages.size() - 1) * p / 100]) / 1e6;
   };
-  std::printf("{\"received\": %" PRId64 ", \"seconds\": %.3f, \"p50_ms\": %.2f, \"p99_ms\": %.2f, \"max_ms\": %.2f}\n", seen,
-              static_cast<double>(last - first) / 1e9, percentile(50), percentile(99), percentile(100));
+  std::printf("{\"received\": %" PRId64 ", \"seconds\": %.3f, \"p50_ms\": %.2f, \"p99_ms\": %.2f, \"max_ms\": %.2f}\n",
+              seen, static_cast<double>(last - first) / 1e9, percentile(50), percentile(99), percentile(100));
   return seen >= count ? 0 : 1;
+}
+
+bool stop_counting = false;
+
+int wire(const Arguments& args) {
+  std::signal(SIGTERM, [](int) { stop_counting = true; });
+  const auto count = count_wire(static_cast<std::uint16_t>(args.number("--port", 1883)),
+                                seconds(args.number("--seconds", 10)), stop_counting);
+  if (!count) {
+    std::fprintf(stderr, "%s\n", count.error().what.c_str());
+    return 1;
+  }
+  std::printf("{\"payload_bytes\": %" PRIu64 ", \"wire_bytes\": %" PRIu64 ", \"segments\": %" PRIu64
+              ", \"missed\": %" PRIu64 "}\n",
+              count->payload_bytes, count->wire_bytes, count->segments, count->missed);
+  return 0;
 }
 
 }  // namespace
@@ -217,9 +237,12 @@ int main(int argc, char** argv) {
   if (command == "publish") return publish(args);
   if (command == "lines") return lines(args);
   if (command == "consume") return consume(args);
-  std::fprintf(stderr,
-               "edgelog-load publish --host H --port P --rate N --count N [--devices N --prefix bench/ --user U --password W]\n"
-               "edgelog-load lines   --count N [--devices N --topic T]\n"
-               "edgelog-load consume --brokers H:P --topic T --count N [--partitions N --skip N --idle SECONDS]\n");
+  if (command == "wire") return wire(args);
+  std::fprintf(
+      stderr,
+      "edgelog-load wire    --port P --seconds S\n"
+      "edgelog-load publish --host H --port P --rate N --count N [--devices N --prefix bench/ --user U --password W]\n"
+      "edgelog-load lines   --count N [--devices N --topic T]\n"
+      "edgelog-load consume --brokers H:P --topic T --count N [--partitions N --skip N --idle SECONDS]\n");
   return 2;
 }
