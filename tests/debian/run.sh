@@ -71,6 +71,7 @@ for release in "${releases[@]}"; do
     mount_at --bind "$cache" "$root/root/.cache/ccache"
   fi
   mkdir -p "$root/src"
+  find "$root/src" -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf {} +
   tar -C "$tree" --exclude=./build --exclude=./.git -cf - . | tar -C "$root/src" -xf -
   : >"$dir/$release.log"
   IFS=';' read -ra list <<<"$commands"
