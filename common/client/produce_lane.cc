@@ -13,6 +13,7 @@ using wire::ErrorCode;
 bool ProduceLane::add(Batch&& batch) {
   if (waiting_.size() >= options_.waiting_max) return false;
   waiting_.push_back(std::move(batch));
+  if (!link_.ready()) link_.connect();
   return true;
 }
 
@@ -60,7 +61,6 @@ void ProduceLane::tick() {
     late.push_back(std::move(waiting_.front()));
     waiting_.pop_front();
   }
-  if (!waiting_.empty() && !link_.ready()) link_.connect();
   while (!waiting_.empty() && under_way_ < options_.requests_max && link_.ready()) {
     const auto batches = std::make_shared<Sent>(gather(late));
     if (!batches->empty() && !send(batches)) {

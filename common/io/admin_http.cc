@@ -69,11 +69,13 @@ class BoundedPool final : public httplib::TaskQueue {
   bool ending_ = false;
 };
 
-std::string ready_body(const std::vector<std::pair<std::string, std::string>>& reasons) {
+std::string ready_body(const std::vector<std::pair<std::string, std::string>>& reasons,
+                       const std::map<std::string, std::vector<std::string>>& notes) {
   auto body = nlohmann::json::object();
   body["ready"] = reasons.empty();
   body["reasons"] = nlohmann::json::object();
   for (const auto& [subject, reason] : reasons) body["reasons"][subject] = reason;
+  if (!notes.empty()) body["notes"] = notes;
   return body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
@@ -92,6 +94,19 @@ void Readiness::clear(const std::string& subject) {
 std::vector<std::pair<std::string, std::string>> Readiness::reasons() const {
   const std::lock_guard lock(mutex_);
   return {reasons_.begin(), reasons_.end()};
+}
+
+void Readiness::note(const std::string& subject, std::vector<std::string> notes) {
+  const std::lock_guard lock(mutex_);
+  if (notes.empty())
+    notes_.erase(subject);
+  else
+    notes_[subject] = std::move(notes);
+}
+
+std::map<std::string, std::vector<std::string>> Readiness::notes() const {
+  const std::lock_guard lock(mutex_);
+  return notes_;
 }
 
 std::string prometheus_text(const MetricList& metrics) {
@@ -138,7 +153,7 @@ AdminHttp::AdminHttp(const MetricList& metrics, const Readiness& readiness) : st
   get("/healthz", [] { return HttpAnswer{200, "application/json", "{\"healthy\":true}\n"}; });
   get("/readyz", [&readiness] {
     const auto reasons = readiness.reasons();
-    return HttpAnswer{reasons.empty() ? 200 : 503, "application/json", ready_body(reasons)};
+    return HttpAnswer{reasons.empty() ? 200 : 503, "application/json", ready_body(reasons, readiness.notes())};
   });
   get("/metrics",
       [&metrics] { return HttpAnswer{200, "text/plain; version=0.0.4; charset=utf-8", prometheus_text(metrics)}; });

@@ -21,11 +21,15 @@ class Readiness {
  public:
   void set(const std::string& subject, std::string reason);
   void clear(const std::string& subject);
+  // Replaces what is said of a subject without making the process unready: what is off, but works.
+  void note(const std::string& subject, std::vector<std::string> notes);
   std::vector<std::pair<std::string, std::string>> reasons() const;
+  std::map<std::string, std::vector<std::string>> notes() const;
 
  private:
   mutable std::mutex mutex_;
   std::map<std::string, std::string> reasons_;
+  std::map<std::string, std::vector<std::string>> notes_;
 };
 
 // A value that the owner's thread replaces and HTTP threads copy, such as a page of status.

@@ -1,0 +1,168 @@
+#include "gateway/bridge/bridge.h"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "common/base/assert.h"
+#include "common/base/log.h"
+#include "gateway/bridge/batch_facts.h"
+
+namespace edgelog::gateway {
+namespace {
+
+std::optional<PartitionIndex> parse_partition(std::string_view text) {
+  std::int32_t value = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (parsed.ec != std::errc{} || parsed.ptr != text.data() + text.size()) return std::nullopt;
+  return PartitionIndex{value};
+}
+
+std::string filter(std::string_view kind, std::uint32_t shard) { return fmt::format("edgelog/1/{}/{}/#", kind, shard); }
+
+}  // namespace
+
+Bridge::Bridge(BridgeConfig config, Ports ports, Events events, std::uint64_t seed)
+    : ports_(std::move(ports)),
+      events_(std::move(events)),
+      core_(config.core, seed),
+      topics_(config.topics, ports_.client, ports_.timer,
+              {[this](TopicsKnown known) {
+                 events_.state("log", "");
+                 feed(known);
+               },
+               [this](const std::vector<std::string>& findings) { events_.findings(findings); }}),
+      outbox_(ports_.uplink),
+      reader_(ports_.client) {}
+
+void Bridge::start() {
+  events_.state("log", "not reached yet");
+  events_.state("mqtt", "not connected yet");
+  ports_.client.on_metadata([this] {
+    topics_.metadata_changed();
+    schedule();
+  });
+  ports_.client.start();
+  topics_.start();
+  std::vector<std::uint32_t> all(uplink::shard_count);
+  for (std::uint32_t shard = 0; shard < uplink::shard_count; ++shard) all[shard] = shard;
+  feed(ShardsAssigned{std::move(all)});
+}
+
+void Bridge::on_alarm() {
+  topics_.tick();
+  if (ports_.timer.now() >= core_.deadline()) feed(Tick{});
+  outbox_.flush(ports_.wall());
+  publish_list();
+  schedule();
+}
+
+void Bridge::schedule() {
+  Instant at = std::min(core_.deadline(), topics_.deadline());
+  // A turn later, so that what is answered together is told together.
+  if ((!outbox_.empty() || list_) && ports_.uplink.connected()) at = ports_.timer.now();
+  ports_.timer.wake_at(at);
+}
+
+void Bridge::feed(const Input& input) {
+  Effects effects;
+  core_.step(ports_.timer.now(), input, effects);
+  for (const Effect& effect : effects) std::visit([this](const auto& e) { perform(e); }, effect);
+  schedule();
+}
+
+void Bridge::connected() {
+  events_.state("mqtt", "");
+  feed(SessionStarted{});
+  topics_.start();  // the server may have forgotten the list
+}
+
+void Bridge::disconnected(const std::string& reason) { events_.state("mqtt", "not connected: " + reason); }
+
+void Bridge::room() {
+  outbox_.flush(ports_.wall());
+  publish_list();
+}
+
+void Bridge::message(UplinkMessage message) {
+  metrics_.messages.add();
+  const auto address = uplink::parse_up_topic(message.topic);
+  if (!address) return metrics_.bad_topics.add();
+  if (address->look) return look_came(*address, message);
+  batch_came(*address, message);
+}
+
+void Bridge::batch_came(const uplink::UpAddress& address, UplinkMessage& message) {
+  const Ticket ticket{++last_ticket_};
+  BatchArrived arrived{ticket, address.agent, address.topic, parse_partition(message.partition),
+                       read_facts(message.payload, scratch_)};
+  payloads_.emplace(ticket, Payload{std::make_shared<const Buffer>(std::move(message.payload)), ports_.timer.now()});
+  feed(arrived);
+}
+
+void Bridge::look_came(const uplink::UpAddress& address, const UplinkMessage& message) {
+  LookArrived arrived{address.agent, address.topic, {}};
+  if (!uplink::decode(message.payload, arrived.request)) return metrics_.bad_messages.add();
+  feed(arrived);
+}
+
+void Bridge::perform(const Produce& effect) {
+  const auto found = payloads_.find(effect.ticket);
+  ASSERT(found != payloads_.end());
+  const Ticket ticket = effect.ticket;
+  found->second.token =
+      ports_.client.produce({effect.topic, effect.partition}, effect.lane, found->second.bytes, effect.not_after,
+                            [this, ticket](const client::ProduceResult& result) { produced(ticket, result); });
+}
+
+void Bridge::produced(Ticket ticket, const client::ProduceResult& result) {
+  const auto found = payloads_.find(ticket);
+  if (result.error == wire::ErrorCode::none) {
+    metrics_.produced_ok.add();
+    if (found != payloads_.end())
+      metrics_.produce_nanoseconds.add(
+          static_cast<std::uint64_t>((ports_.timer.now() - found->second.arrived).value()));
+  } else {
+    metrics_.produced_error.add();
+    if (!result.message.empty()) LOG(debug, "produce: error {}: {}", wire::code(result.error), result.message);
+  }
+  feed(Produced{ticket, wire::code(result.error), result.offset, result.leader_epoch});
+}
+
+void Bridge::perform(const AnswerBatch& effect) { outbox_.add(effect.agent, effect.answer); }
+void Bridge::perform(const AnswerLook& effect) { outbox_.add(effect.agent, effect.answer); }
+
+void Bridge::perform(const Released& effect) {
+  const auto found = payloads_.find(effect.ticket);
+  ASSERT(found != payloads_.end());
+  if (effect.reason == Release::expired) ports_.client.cancel(found->second.token);
+  payloads_.erase(found);
+}
+
+void Bridge::perform(const AskRange& effect) {
+  reader_.ask(effect, [this](const RangeKnown& known) { feed(known); });
+}
+void Bridge::perform(const Read& effect) {
+  reader_.read(effect, [this](const RangeRead& read) { feed(read); });
+}
+
+void Bridge::perform(const PublishTopics& effect) { list_ = effect.list; }
+
+void Bridge::publish_list() {
+  if (!list_) return;
+  list_->gateway_time = ports_.wall();
+  if (ports_.uplink.publish(std::string(uplink::topics_topic), uplink::encode(*list_), true)) list_.reset();
+}
+
+void Bridge::perform(const Subscribe& effect) {
+  for (const char* kind : {"up", "look"}) ports_.uplink.subscribe(filter(kind, effect.shard));
+}
+void Bridge::perform(const Unsubscribe& effect) {
+  for (const char* kind : {"up", "look"}) ports_.uplink.unsubscribe(filter(kind, effect.shard));
+}
+void Bridge::perform(const Reconnect&) {
+  LOG(warning, "this process slept: the MQTT session begins anew");
+  ports_.uplink.reconnect();
+}
+
+}  // namespace edgelog::gateway
