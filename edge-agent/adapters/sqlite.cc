@@ -1,0 +1,142 @@
+#include "edge-agent/adapters/sqlite.h"
+
+#include <fmt/format.h>
+#include <sqlite3.h>
+
+#include "common/base/assert.h"
+
+namespace edgelog::agent {
+namespace {
+
+Code code_of(int result) {
+  switch (result & 0xff) {
+    case SQLITE_FULL: return Code::full;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+    case SQLITE_FORMAT: return Code::corrupt;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED: return Code::locked;
+    case SQLITE_CANTOPEN: return Code::not_found;
+    case SQLITE_TOOBIG: return Code::invalid;
+    default: return Code::io;
+  }
+}
+
+Error error_of(sqlite3* database, int result, std::string_view operation) {
+  const char* file = database == nullptr ? nullptr : sqlite3_db_filename(database, "main");
+  return Error{code_of(result), fmt::format("{} {}: {} (SQLite {})", operation, file == nullptr ? "" : file,
+                                            database == nullptr ? sqlite3_errstr(result) : sqlite3_errmsg(database),
+                                            database == nullptr ? result : sqlite3_extended_errcode(database))};
+}
+
+}  // namespace
+
+void configure_sqlite() {
+  // Refused (SQLITE_MISUSE) once SQLite has begun, which is harmless.
+  sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
+void Statement::Finalize::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+void Database::Close::operator()(sqlite3* database) const { sqlite3_close_v2(database); }
+
+Statement& Statement::bind(int index, std::int64_t value) {
+  const int result = sqlite3_bind_int64(handle_.get(), index, value);
+  ASSERT(result == SQLITE_OK);
+  return *this;
+}
+Statement& Statement::bind(int index, Bytes blob) {
+  const void* data = blob.empty() ? "" : static_cast<const void*>(blob.data());
+  const int result = sqlite3_bind_blob64(handle_.get(), index, data, blob.size(), SQLITE_STATIC);
+  ASSERT(result == SQLITE_OK);
+  return *this;
+}
+Statement& Statement::bind(int index, std::string_view text) {
+  const char* data = text.empty() ? "" : text.data();
+  const int result = sqlite3_bind_text64(handle_.get(), index, data, text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+  ASSERT(result == SQLITE_OK);
+  return *this;
+}
+Statement& Statement::bind_null(int index) {
+  const int result = sqlite3_bind_null(handle_.get(), index);
+  ASSERT(result == SQLITE_OK);
+  return *this;
+}
+
+Result<bool> Statement::step() {
+  const int result = sqlite3_step(handle_.get());
+  if (result == SQLITE_ROW) return true;
+  if (result == SQLITE_DONE) return false;
+  Error error = error_of(sqlite3_db_handle(handle_.get()), result, "step");
+  sqlite3_reset(handle_.get());
+  return error;
+}
+
+Status Statement::run() {
+  while (true) {
+    auto row = step();
+    if (!row) return std::move(row).error();
+    if (!*row) break;
+  }
+  reset();
+  return Ok{};
+}
+
+void Statement::reset() {
+  sqlite3_reset(handle_.get());
+  sqlite3_clear_bindings(handle_.get());
+}
+
+std::int64_t Statement::integer(int column) const { return sqlite3_column_int64(handle_.get(), column); }
+bool Statement::is_null(int column) const { return sqlite3_column_type(handle_.get(), column) == SQLITE_NULL; }
+Bytes Statement::blob(int column) const {
+  const void* data = sqlite3_column_blob(handle_.get(), column);
+  return {static_cast<const std::byte*>(data), static_cast<std::size_t>(sqlite3_column_bytes(handle_.get(), column))};
+}
+std::string_view Statement::text(int column) const { return as_text(blob(column)); }
+
+Result<Database> Database::open(const std::string& path, bool create, const std::string& vfs) {
+  // No mutex: one thread at a time is our contract, not SQLite's work.
+  const int flags = SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0) | SQLITE_OPEN_NOMUTEX;
+  sqlite3* raw = nullptr;
+  const int result = sqlite3_open_v2(path.c_str(), &raw, flags, vfs.empty() ? nullptr : vfs.c_str());
+  Database database;
+  database.handle_.reset(raw);
+  if (result != SQLITE_OK) return error_of(raw, result, "open");
+  sqlite3_extended_result_codes(raw, 1);
+  return database;
+}
+
+Status Database::execute(const char* sql) {
+  const int result = sqlite3_exec(handle_.get(), sql, nullptr, nullptr, nullptr);
+  if (result != SQLITE_OK) return error_of(handle_.get(), result, sql);
+  return Ok{};
+}
+
+Result<Statement> Database::prepare(std::string_view sql) {
+  sqlite3_stmt* raw = nullptr;
+  const int result = sqlite3_prepare_v3(handle_.get(), sql.data(), static_cast<int>(sql.size()),
+                                        SQLITE_PREPARE_PERSISTENT, &raw, nullptr);
+  if (result != SQLITE_OK) return error_of(handle_.get(), result, sql);
+  Statement statement;
+  statement.handle_.reset(raw);
+  return statement;
+}
+
+Result<std::int64_t> Database::pragma(const char* sql) {
+  auto statement = prepare(sql);
+  if (!statement) return std::move(statement).error();
+  auto row = statement->step();
+  if (!row) return std::move(row).error();
+  return *row ? statement->integer(0) : 0;
+}
+
+Status Database::checkpoint() {
+  const int result = sqlite3_wal_checkpoint_v2(handle_.get(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+  if (result != SQLITE_OK) return error_of(handle_.get(), result, "checkpoint");
+  return Ok{};
+}
+
+bool Database::in_transaction() const { return sqlite3_get_autocommit(handle_.get()) == 0; }
+std::int64_t Database::changes() const { return sqlite3_changes64(handle_.get()); }
+
+}  // namespace edgelog::agent
