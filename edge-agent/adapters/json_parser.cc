@@ -75,7 +75,8 @@ std::string_view JsonParser::State::scalar(ondemand::value& value, JsonField& fi
   }
   // Numbers are never converted; simdjson would refuse those that no double or int64 holds.
   std::uint64_t ignored = 0;
-  static_cast<void>(value.get_uint64().get(ignored));
+  const auto error = value.get_uint64().get(ignored);
+  static_cast<void>(error);
   return is_json_number(field.raw) ? "" : not_json;
 }
 
@@ -100,8 +101,8 @@ std::string_view JsonParser::State::walk_value(ondemand::value value, JsonField&
     field.kind = JsonKind::array;
     ondemand::array array;
     if (value.get_array().get(array)) return not_json;
-    reason = walk_array(array, depth + 1);
-    if (reason.empty()) field.raw = field.text = from(begin);
+    if (reason = walk_array(array, depth + 1); !reason.empty()) return reason;
+    field.raw = field.text = from(begin);
   } else {
     field.kind = type == ondemand::json_type::string    ? JsonKind::string
                  : type == ondemand::json_type::number  ? JsonKind::number
@@ -165,7 +166,8 @@ std::string_view JsonParser::parse(Bytes document, JsonObject& out) {
   ondemand::object object;
   if (s.document.get_object().get(object)) return not_json;
   if (auto reason = s.walk_object(object, {}, 1); !reason.empty()) return reason;
-  return s.document.at_end() ? "" : not_json;
+  const char* behind = nullptr;  // document::at_end() is younger than Debian 12's simdjson
+  return s.document.current_location().get(behind) == simdjson::OUT_OF_BOUNDS ? "" : not_json;
 }
 
 }  // namespace edgelog::agent

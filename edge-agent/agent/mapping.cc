@@ -1,19 +1,21 @@
 #include "edge-agent/agent/mapping.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 
 #include "common/uplink/names.h"
 
 namespace edgelog::agent {
 namespace {
 
-constexpr std::uint64_t number_max = (std::uint64_t{1} << 63) - 1;
-
-bool read_unsigned(const JsonField& field, std::uint64_t& out) {
+// A whole number that is not negative, also as text: leading zeros are not told apart.
+bool read_count(const JsonField& field, std::int64_t& out) {
   const std::string_view text = field.text;
   const auto [at, error] = std::from_chars(text.data(), text.data() + text.size(), out);
-  return error == std::errc{} && at == text.data() + text.size() && out <= number_max;
+  return error == std::errc{} && at == text.data() + text.size() && out >= 0;
 }
 
 bool listed(const std::vector<std::string>& names, std::string_view name) {
@@ -143,63 +145,54 @@ std::vector<std::string> Mapping::filters() const {
 }
 
 bool Mapping::read_source(const JsonObject& payload, Mapped& out) const {
-  out.source = {};
-  out.numbered = false;
+  out.source.kind = SourceKind::plain;
+  out.source.number = 0;
+  out.source.incarnation.clear();
   if (source.kind == SourceKind::plain) return true;
   const JsonField* number = payload.find(source.number);
   const JsonField* boot = source.incarnation.empty() ? nullptr : payload.find(source.incarnation);
-  std::uint64_t value = 0;
-  if (boot != nullptr && !read_unsigned(*boot, value)) return refuse(out, "wrong type", source.incarnation);
-  if (boot != nullptr) out.source.incarnation = value;
+  std::int64_t value = 0;
+  if (boot != nullptr) {
+    if (!read_count(*boot, value)) return refuse(out, "wrong type", source.incarnation);
+    fmt::format_to(std::back_inserter(out.source.incarnation), "{}", value);
+  }
   if (number == nullptr) {
-    // A ring's notices have no number of their own.
-    const bool notice = boot != nullptr && ((!source.lost.empty() && present(payload, source.lost)) ||
-                                            (!source.confirmed.empty() && present(payload, source.confirmed)));
-    if (notice) return true;
-    out.source = {};
+    if (is_notice(payload)) return true;
+    out.source.incarnation.clear();
     return source.optional || refuse(out, "field missing", source.number);
   }
-  if (!read_unsigned(*number, value)) return refuse(out, "wrong type", source.number);
+  if (!read_count(*number, value)) return refuse(out, "wrong type", source.number);
   if (source.modulus != 0 && value >= source.modulus) return refuse(out, "number out of range", source.number);
   out.source.number = value;
-  out.source.kind = source.kind == SourceKind::ring && !boot ? SourceKind::numbered : source.kind;
+  out.source.kind = source.kind == SourceKind::ring && boot == nullptr ? SourceKind::numbered : source.kind;
   out.numbered = true;
   return true;
 }
 
-// {"boot": 7, "lost": [3, 9]} or {"boot": 7, "confirmed": 12}. True if the payload is one, well-formed or not.
-bool Mapping::read_notice(const JsonObject& payload, Mapped& out) const {
-  if (source.kind != SourceKind::ring || out.numbered || !out.source.incarnation) return false;
-  const JsonField* confirmed = source.confirmed.empty() ? nullptr : payload.find(source.confirmed);
-  const JsonField* lost = source.lost.empty() ? nullptr : payload.find(source.lost);
+// {"boot": 7, "confirmed": 2, "lost": 9}: it has an incarnation and no number of its own.
+bool Mapping::is_notice(const JsonObject& payload) const {
+  return source.kind == SourceKind::ring && !source.confirmed.empty() && present(payload, source.confirmed) &&
+         present(payload, source.incarnation) && payload.find(source.number) == nullptr;
+}
+
+void Mapping::read_notice(const JsonObject& payload, Mapped& out) const {
   out.verdict = Mapped::Verdict::notice;
-  std::uint64_t first = 0, last = 0;
-  if (lost != nullptr) {
-    std::string_view text = lost->raw;
-    const auto read = [&](char until, std::uint64_t& value) {
-      text.remove_prefix(std::min(text.find_first_not_of(" [,"), text.size()));
-      const auto [at, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-      text.remove_prefix(static_cast<std::size_t>(at - text.data()));
-      text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
-      return error == std::errc{} && !text.empty() && text.front() == until;
-    };
-    if (lost->kind != JsonKind::array || !read(',', first) || !read(']', last) || last < first || last > number_max)
-      refuse(out, "wrong type", source.lost);
-    out.notice = {RingNotice::Kind::lost, first, last};
-    return true;
-  }
-  if (confirmed == nullptr) return false;
-  if (!read_unsigned(*confirmed, first)) refuse(out, "wrong type", source.confirmed);
-  out.notice = {RingNotice::Kind::confirmed, first, first};
-  return true;
+  out.notice = {};
+  if (!read_count(*payload.find(source.confirmed), out.notice.confirmed_through))
+    return static_cast<void>(refuse(out, "wrong type", source.confirmed));
+  out.notice.lost_through = out.notice.confirmed_through;
+  const JsonField* lost = source.lost.empty() ? nullptr : payload.find(source.lost);
+  if (lost == nullptr || lost->kind == JsonKind::null) return;
+  if (!read_count(*lost, out.notice.lost_through) || out.notice.lost_through < out.notice.confirmed_through)
+    refuse(out, "wrong type", source.lost);
 }
 
 void Mapping::read_time(const JsonObject& payload, WallMillis now, Mapped& out) const {
   out.time = {};
   if (time.fields.empty()) return;
   std::string joined;
-  for (const auto& name : time.fields) {
-    const JsonField* field = payload.find(name);
+  for (const auto& wanted : time.fields) {
+    const JsonField* field = payload.find(wanted);
     if (field == nullptr || field->kind == JsonKind::null) return;
     if (!joined.empty()) joined += ' ';
     joined += field->text;
@@ -223,7 +216,7 @@ void Mapping::apply(const TopicRule& rule, const Template::Inputs& inputs, WallM
   if (!read_source(payload, out)) return;
   if (out.confirm.empty() && out.source.kind == SourceKind::ring) out.source.kind = SourceKind::numbered;
   read_time(payload, now, out);
-  if (read_notice(payload, out)) return;
+  if (is_notice(payload)) return read_notice(payload, out);
   for (const EventRule& event : rule.events) {
     if (!applies(event, payload)) continue;
     if (out.events.size() <= out.count) out.events.emplace_back();

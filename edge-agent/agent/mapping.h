@@ -13,10 +13,9 @@
 #include "edge-agent/agent/device_time.h"
 #include "edge-agent/agent/json.h"
 #include "edge-agent/agent/topic_pattern.h"
+#include "edge-agent/core/inputs.h"
 
 namespace edgelog::agent {
-
-enum class SourceKind : unsigned char { plain, numbered, ring };
 
 // Text with names in braces: {site}, {topic}, {topic.NAME} (a capture), {payload.FIELD}.
 class Template {
@@ -71,8 +70,8 @@ struct SourceRule {
   SourceKind kind = SourceKind::plain;
   bool optional = false;            // a payload without the number is plain, not refused
   std::string number, incarnation;  // fields; incarnation may be empty
-  std::uint64_t modulus = 0;        // 0: the number never wraps
-  std::string lost, confirmed;      // fields of a ring's own notices
+  std::int64_t modulus = 0;         // 0: the number never wraps
+  std::string confirmed, lost;      // fields of a ring's own notices
 };
 
 struct TimeRule {
@@ -81,16 +80,16 @@ struct TimeRule {
   WallMillis earliest{0};
 };
 
-// What a device says about its ring instead of an event.
+// What a device says about its ring instead of an event: confirmed to it up to the first number, and lost
+// behind that up to the second.
 struct RingNotice {
-  enum class Kind : unsigned char { lost, confirmed } kind;
-  std::uint64_t first, last;        // lost: both included; confirmed: both the number
+  std::int64_t confirmed_through = 0, lost_through = 0;
 };
 
 struct SourceMark {
   SourceKind kind = SourceKind::plain;
-  std::uint64_t number = 0;
-  std::optional<std::uint64_t> incarnation;
+  std::int64_t number = 0;
+  std::string incarnation;  // decimal; empty: none
 };
 
 struct MappedEvent {
@@ -108,7 +107,7 @@ struct Mapped {
   SourceMark source;
   bool numbered = false;            // `source` was read, also where the rest was refused
   DeviceTime time;
-  RingNotice notice{};
+  RingNotice notice;
   std::vector<MappedEvent> events;  // the first `count` are valid
   std::size_t count = 0;
 };
@@ -128,7 +127,8 @@ class Mapping {
 
  private:
   bool read_source(const JsonObject& payload, Mapped& out) const;
-  bool read_notice(const JsonObject& payload, Mapped& out) const;
+  bool is_notice(const JsonObject& payload) const;
+  void read_notice(const JsonObject& payload, Mapped& out) const;
   void read_time(const JsonObject& payload, WallMillis now, Mapped& out) const;
 };
 

@@ -44,11 +44,11 @@ std::string to_json(const config::Scalar& scalar) {
 // open = { field = "contact", kind = "boolean", map = { true = false, false = true } }, or temperature_c = "temperature"
 ValueRule read_value(const Table& values, const std::string& name) {
   ValueRule rule{name, {}, std::nullopt, {}};
-  const Table table = values.table(name);
-  if (!table.present()) {
+  if (const auto plain = values.scalar(name)) {
     rule.field = values.required_text(name);
     return rule;
   }
+  const Table table = values.table(name);
   rule.field = table.required_text("field");
   rule.kind = kind_of(table.choice("kind", "any", kind_names));
   const Table map = table.table("map");
@@ -100,7 +100,7 @@ SourceRule read_source(const Table& table) {
   rule.optional = table.boolean("optional", false);
   rule.number = table.text("number", "");
   rule.incarnation = table.text("incarnation", "");
-  rule.modulus = static_cast<std::uint64_t>(table.integer("modulus", 0, {0, std::int64_t{1} << 62}));
+  rule.modulus = table.integer("modulus", 0, {0, std::int64_t{1} << 62});
   rule.lost = table.text("lost", "");
   rule.confirmed = table.text("confirmed", "");
   if (rule.kind != SourceKind::plain && rule.number.empty()) table.refuse("number", "the field with the source's number");
