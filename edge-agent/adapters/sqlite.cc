@@ -103,6 +103,14 @@ Result<Database> Database::open(const std::string& path, bool create, const std:
   database.handle_.reset(raw);
   if (result != SQLITE_OK) return error_of(raw, result, "open");
   sqlite3_extended_result_codes(raw, 1);
+  // Instead of SQLite's own hook, which would checkpoint by itself.
+  sqlite3_wal_hook(
+      raw,
+      [](void* pages, sqlite3*, const char*, int count) {
+        *static_cast<std::int64_t*>(pages) = count;
+        return SQLITE_OK;
+      },
+      database.wal_pages_.get());
   return database;
 }
 

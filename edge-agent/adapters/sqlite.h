@@ -49,6 +49,8 @@ class Database {
   Result<std::int64_t> pragma(const char* sql);  // the first column of the first row
   // Copies the WAL into the database, as far as it goes; then the WAL begins again from its start.
   Status checkpoint();
+  // Pages in the WAL since it last began from its start, as of the last commit.
+  std::int64_t wal_pages() const { return *wal_pages_; }
   bool in_transaction() const;
   std::int64_t changes() const;
 
@@ -56,6 +58,7 @@ class Database {
   struct Close {
     void operator()(sqlite3* database) const;
   };
+  std::unique_ptr<std::int64_t> wal_pages_ = std::make_unique<std::int64_t>(0);
   std::unique_ptr<sqlite3, Close> handle_;
 };
 

@@ -41,13 +41,9 @@ std::string to_json(const config::Scalar& scalar) {
   return fmt::format("{}", std::get<double>(scalar));
 }
 
-// open = { field = "contact", kind = "boolean", map = { true = false, false = true } }, or temperature_c = "temperature"
+// open = { field = "contact", kind = "boolean", map = { true = false, false = true } }
 ValueRule read_value(const Table& values, const std::string& name) {
   ValueRule rule{name, {}, std::nullopt, {}};
-  if (const auto plain = values.scalar(name)) {
-    rule.field = values.required_text(name);
-    return rule;
-  }
   const Table table = values.table(name);
   rule.field = table.required_text("field");
   rule.kind = kind_of(table.choice("kind", "any", kind_names));

@@ -1,0 +1,224 @@
+#include "edge-agent/adapters/log_store.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "common/base/assert.h"
+#include "edge-agent/adapters/log_rows.h"
+#include "edge-agent/agent/run.h"
+
+namespace edgelog::agent {
+namespace {
+
+constexpr std::int64_t application_id = 0x6564676c;  // "edgl"
+
+constexpr std::int64_t page_bytes = 4096;
+
+constexpr const char* schema = R"sql(
+CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
+CREATE TABLE state (kind INTEGER, stream INTEGER, id INTEGER, row BLOB, PRIMARY KEY (kind, stream, id)) WITHOUT ROWID;
+CREATE TABLE runs (k INTEGER PRIMARY KEY, last INTEGER, first_time INTEGER, events BLOB);
+CREATE TABLE batches (k INTEGER PRIMARY KEY, head BLOB, data BLOB);
+CREATE TABLE set_aside (n INTEGER PRIMARY KEY, k INTEGER, error INTEGER, head BLOB, data BLOB);
+CREATE TABLE sources (input TEXT, device TEXT, incarnation TEXT, last INTEGER, used INTEGER,
+                      PRIMARY KEY (input, device, incarnation)) WITHOUT ROWID;
+CREATE TABLE recents (input TEXT, device TEXT, slot INTEGER, number INTEGER, hash INTEGER,
+                      PRIMARY KEY (input, device, slot)) WITHOUT ROWID;
+)sql";
+
+Error damaged(const std::string& path, std::string_view what) {
+  return Error{Code::corrupt, fmt::format("{}: {}", path, what)};
+}
+
+std::int64_t file_bytes(const std::string& path) {
+  std::error_code error;
+  const auto bytes = std::filesystem::file_size(path, error);
+  return error ? 0 : static_cast<std::int64_t>(bytes);
+}
+
+}  // namespace
+
+std::int64_t key_of(StreamId stream, EventIndex index) {
+  ASSERT(index.value() >= 0 && index.value() < index_limit && stream.value() >= 0 && stream.value() < 32768);
+  return static_cast<std::int64_t>(stream.value()) << 48 | index.value();
+}
+StreamId stream_of_key(std::int64_t key) { return StreamId{static_cast<std::int32_t>(key >> 48)}; }
+EventIndex index_of_key(std::int64_t key) { return EventIndex{key & (index_limit - 1)}; }
+
+Result<std::unique_ptr<LogStore>> LogStore::open(const LogOptions& options) {
+  std::unique_ptr<LogStore> store(new LogStore(options));
+  auto database = Database::open(options.path, true, options.vfs);
+  if (!database) return std::move(database).error();
+  store->database_ = std::move(*database);
+  TRY(store->initialise());
+  return store;
+}
+
+Status LogStore::initialise() {
+  // Debian's SQLite overwrites what is deleted; in a log that goes round, that only doubles the writing.
+  for (const char* pragma :
+       {"PRAGMA page_size = 4096", "PRAGMA locking_mode = EXCLUSIVE", "PRAGMA journal_mode = WAL",
+        "PRAGMA synchronous = FULL", "PRAGMA journal_size_limit = 8388608", "PRAGMA cache_size = -768",
+        "PRAGMA secure_delete = OFF", "PRAGMA temp_store = MEMORY", "PRAGMA cell_size_check = ON"})
+    TRY(database_.execute(pragma));
+  auto version = database_.pragma("PRAGMA user_version");
+  if (!version) return std::move(version).error();
+  if (*version > log_schema_version)
+    return Error{Code::unsupported, fmt::format("{}: format {} is newer than this version's {}", options_.path, *version,
+                                                log_schema_version)};
+  if (*version == 0) TRY(create_schema());
+  return check_identity();
+}
+
+Status LogStore::create_schema() {
+  TRY(database_.execute("BEGIN IMMEDIATE"));
+  TRY(database_.execute(schema));
+  auto insert = database_.prepare("INSERT INTO about VALUES ('agent', ?1)");
+  if (!insert) return std::move(insert).error();
+  TRY(insert->bind(1, std::string_view(options_.agent)).run());
+  TRY(database_.execute(fmt::format("PRAGMA application_id = {}", application_id).c_str()));
+  TRY(database_.execute(fmt::format("PRAGMA user_version = {}", log_schema_version).c_str()));
+  return database_.execute("COMMIT");
+}
+
+Status LogStore::check_identity() {
+  auto application = database_.pragma("PRAGMA application_id");
+  if (!application) return std::move(application).error();
+  if (*application != application_id)
+    return Error{Code::unsupported, fmt::format("{}: not an edgelog agent's log", options_.path)};
+  auto select = database_.prepare("SELECT value FROM about WHERE name = 'agent'");
+  if (!select) return std::move(select).error();
+  auto row = select->step();
+  if (!row) return std::move(row).error();
+  if (!*row) return damaged(options_.path, "it does not say whose it is");
+  if (select->text(0) != options_.agent)
+    return Error{Code::unsupported,
+                 fmt::format("{}: the log of agent '{}', not of '{}'", options_.path, select->text(0), options_.agent)};
+  return Ok{};
+}
+
+Status LogStore::read_state(Persisted& out) {
+  auto select = database_.prepare("SELECT kind, stream, id, row FROM state ORDER BY kind, stream, id");
+  if (!select) return std::move(select).error();
+  while (true) {
+    auto row = select->step();
+    if (!row) return std::move(row).error();
+    if (!*row) return Ok{};
+    const StreamId stream{static_cast<std::int32_t>(select->integer(1))};
+    const std::int64_t id = select->integer(2);
+    const Bytes bytes = select->blob(3);
+    bool good = true;
+    switch (static_cast<StateKind>(select->integer(0))) {
+      case StateKind::meta: good = decode_row(bytes, out.meta); break;
+      case StateKind::stream:
+        good = decode_row(bytes, out.streams.emplace_back());
+        out.streams.back().id = stream;
+        break;
+      case StateKind::origin:
+        good = decode_row(bytes, out.origins.emplace_back());
+        out.origins.back().stream = stream;
+        out.origins.back().origin = ProducerId{id};
+        break;
+      case StateKind::producer: out.producers.push_back({stream, ProducerId{id}}); break;
+      case StateKind::gap:
+        good = decode_row(bytes, out.gaps.emplace_back());
+        out.gaps.back().index = EventIndex{id};
+        break;
+      default: good = false;
+    }
+    if (!good) return damaged(options_.path, "a malformed row in table state");
+  }
+}
+
+// One EventRow for each event of each run: what its payload takes, and its timestamp.
+Status LogStore::read_runs(Persisted& out) {
+  auto select = database_.prepare("SELECT k, last, first_time, events FROM runs ORDER BY k");
+  if (!select) return std::move(select).error();
+  EventView event;
+  while (true) {
+    auto row = select->step();
+    if (!row) return std::move(row).error();
+    if (!*row) return Ok{};
+    const StreamId stream = stream_of_key(select->integer(0));
+    const EventIndex last{select->integer(1)};
+    RunReader reader(select->blob(3), WallMillis{select->integer(2)});
+    std::size_t left = reader.rest().size();
+    EventIndex index = index_of_key(select->integer(0));
+    for (; reader.next(event); index = index + 1) {
+      const std::size_t bytes = left - reader.rest().size();
+      left = reader.rest().size();
+      out.events.push_back({stream, index, event.timestamp, static_cast<std::int32_t>(bytes)});
+    }
+    if (!reader.ok() || index != last + 1) return damaged(options_.path, "a malformed run");
+  }
+}
+
+Status LogStore::read_batches(Persisted& out) {
+  auto select = database_.prepare("SELECT k, head FROM batches ORDER BY k");
+  if (!select) return std::move(select).error();
+  while (true) {
+    auto row = select->step();
+    if (!row) return std::move(row).error();
+    if (!*row) return Ok{};
+    BatchRow& batch = out.batches.emplace_back();
+    if (!decode_row(select->blob(1), batch)) return damaged(options_.path, "a malformed batch");
+    batch.stream = stream_of_key(select->integer(0));
+    batch.first = index_of_key(select->integer(0));
+  }
+}
+
+Status LogStore::read_sources(Persisted& out) {
+  auto sources = database_.prepare("SELECT input, device, incarnation, last, used FROM sources ORDER BY 1, 2, 3");
+  if (!sources) return std::move(sources).error();
+  while (true) {
+    auto row = sources->step();
+    if (!row) return std::move(row).error();
+    if (!*row) break;
+    out.sources.push_back({{std::string(sources->text(0)), std::string(sources->text(1))},
+                           std::string(sources->text(2)),
+                           sources->integer(3),
+                           sources->integer(4)});
+  }
+  auto recents = database_.prepare("SELECT input, device, slot, number, hash FROM recents ORDER BY 1, 2, 3");
+  if (!recents) return std::move(recents).error();
+  while (true) {
+    auto row = recents->step();
+    if (!row) return std::move(row).error();
+    if (!*row) return Ok{};
+    out.recents.push_back({{std::string(recents->text(0)), std::string(recents->text(1))},
+                           static_cast<std::int32_t>(recents->integer(2)),
+                           recents->integer(3),
+                           static_cast<std::uint64_t>(recents->integer(4))});
+  }
+}
+
+Result<Persisted> LogStore::read_all() {
+  Persisted out;
+  TRY(read_state(out));
+  TRY(read_runs(out));
+  TRY(read_batches(out));
+  TRY(read_sources(out));
+  return out;
+}
+
+Result<Buffer> LogStore::read_batch(StreamId stream, EventIndex first) {
+  auto select = database_.prepare("SELECT data FROM batches WHERE k = ?1");
+  if (!select) return std::move(select).error();
+  auto row = select->bind(1, key_of(stream, first)).step();
+  if (!row) return std::move(row).error();
+  if (!*row) return Error{Code::not_found, fmt::format("{}: no batch at {}", options_.path, first.value())};
+  const Bytes data = select->blob(0);
+  return Buffer(data.begin(), data.end());
+}
+
+Status LogStore::tend() {
+  if (database_.wal_pages() * page_bytes <= options_.wal_bytes_max) return Ok{};
+  auto status = database_.checkpoint();
+  if (!status && status.error().code == Code::full) return Ok{};
+  return status;
+}
+
+std::int64_t LogStore::bytes() const { return file_bytes(options_.path) + file_bytes(options_.path + "-wal"); }
+
+}  // namespace edgelog::agent

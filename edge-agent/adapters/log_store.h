@@ -1,0 +1,63 @@
+#pragma once
+// The agent's log in SQLite: schema, opening, reading. Synchronous; the log's writer thread owns it
+// (sqlite_log.h), and log_apply.h writes to it. One connection in exclusive locking mode: nobody else can
+// pin the WAL, its index needs no shared memory, and a second process is refused.
+#include <memory>
+#include <string>
+
+#include "edge-agent/adapters/sqlite.h"
+#include "edge-agent/core/rows.h"
+
+namespace edgelog::agent {
+
+inline constexpr std::int64_t log_schema_version = 1;
+
+struct LogOptions {
+  std::string path;   // of the database file
+  std::string agent;  // id: part of gap records; another agent's log is refused
+  std::string vfs;    // tests only: a registered SQLite VFS
+  std::int64_t wal_bytes_max = std::int64_t{4} << 20;  // the WAL is checkpointed when it is larger
+  std::int64_t set_aside_bytes_max = std::int64_t{16} << 20;
+};
+
+// The key of runs and batches: stream << 48 | index of the first event.
+inline constexpr std::int64_t index_limit = std::int64_t{1} << 48;
+std::int64_t key_of(StreamId stream, EventIndex index);
+StreamId stream_of_key(std::int64_t key);
+EventIndex index_of_key(std::int64_t key);
+
+class LogStore {
+ public:
+  // Opens or creates. Code::corrupt: damaged, the caller sets the file aside. Code::unsupported: a newer
+  // version's, or another agent's. Code::locked: another process has it.
+  static Result<std::unique_ptr<LogStore>> open(const LogOptions& options);
+
+  // All rows but the payloads. Code::corrupt also where rows contradict each other.
+  Result<Persisted> read_all();
+  Result<Buffer> read_batch(StreamId stream, EventIndex first);
+  // Copies what is still readable of a damaged log into this, new, one; every origin then has to be resolved
+  // before it goes on. Gives the number of runs and batches; not_found if the small rows are lost.
+  Result<std::int64_t> salvage(const std::string& from);
+
+  // Checkpoints if the WAL is larger than it should be. A full disk is no failure: it is tried again.
+  Status tend();
+  std::int64_t bytes() const;  // database and WAL on disk
+
+  Database& database() { return database_; }
+  const LogOptions& options() const { return options_; }
+
+ private:
+  explicit LogStore(const LogOptions& options) : options_(options) {}
+  Status initialise();
+  Status create_schema();
+  Status check_identity();
+  Status read_state(Persisted& out);
+  Status read_runs(Persisted& out);
+  Status read_batches(Persisted& out);
+  Status read_sources(Persisted& out);
+
+  LogOptions options_;
+  Database database_;
+};
+
+}  // namespace edgelog::agent

@@ -1,0 +1,184 @@
+#include "edge-agent/adapters/sqlite_log.h"
+
+#include <fmt/format.h>
+#include <pthread.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <filesystem>
+#include <fstream>
+#include <mutex>
+#include <thread>
+
+#include "common/base/log.h"
+#include "edge-agent/adapters/log_apply.h"
+
+namespace edgelog::agent {
+namespace {
+
+// Left beside a log in which a transaction met damage, so that the next opening sets it aside.
+std::string damage_mark(const std::string& path) { return path + ".damaged"; }
+
+std::int64_t free_bytes(const std::string& path) {
+  struct statvfs fs {};
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  if (statvfs(folder.empty() ? "." : folder.c_str(), &fs) != 0) return -1;
+  return static_cast<std::int64_t>(fs.f_bavail) * static_cast<std::int64_t>(fs.f_frsize);
+}
+
+// Moves a damaged log out of the way under the first free name.
+Result<std::string> set_aside(const std::string& path) {
+  std::error_code error;
+  for (int n = 1; n < 1000; ++n) {
+    const std::string name = fmt::format("{}.damaged-{}", path, n);
+    if (std::filesystem::exists(name)) continue;
+    std::filesystem::rename(path, name, error);
+    if (error) return Error{Code::io, fmt::format("rename {} to {}: {}", path, name, error.message())};
+    // The WAL goes with it: what it holds may be the readable part.
+    std::filesystem::rename(path + "-wal", name + "-wal", error);
+    std::filesystem::remove(damage_mark(path), error);
+    return name;
+  }
+  return Error{Code::full, fmt::format("{}: 999 damaged logs lie beside it", path)};
+}
+
+}  // namespace
+
+struct SqliteLog::State {
+  std::unique_ptr<LogStore> store;
+  std::unique_ptr<LogApply> writer;
+  Post post;
+  Fatal fatal;
+  std::mutex mutex;
+  std::condition_variable wake;
+  std::deque<std::function<void()>> work;
+  bool stopping = false;
+  std::atomic<std::int64_t> bytes{0}, disk_free{-1};
+  std::thread thread;
+
+  void run();
+  void push(std::function<void()> job);
+  void measure();
+  void commit(CommitWork& work, std::function<void(CommitDone)>& done);
+  void fail(const Error& error);
+};
+
+void SqliteLog::State::run() {
+  pthread_setname_np(pthread_self(), "log-writer");
+  std::unique_lock lock(mutex);
+  while (true) {
+    wake.wait(lock, [this] { return stopping || !work.empty(); });
+    if (work.empty()) return;
+    auto job = std::move(work.front());
+    work.pop_front();
+    lock.unlock();
+    job();
+    lock.lock();
+  }
+}
+
+void SqliteLog::State::push(std::function<void()> job) {
+  const std::lock_guard lock(mutex);
+  work.push_back(std::move(job));
+  wake.notify_one();
+}
+
+void SqliteLog::State::measure() {
+  bytes.store(store->bytes(), std::memory_order_relaxed);
+  disk_free.store(free_bytes(store->options().path), std::memory_order_relaxed);
+}
+
+void SqliteLog::State::fail(const Error& error) {
+  if (error.code == Code::corrupt) std::ofstream(damage_mark(store->options().path)) << error.what << '\n';
+  fatal(error);
+}
+
+void SqliteLog::State::commit(CommitWork& job, std::function<void(CommitDone)>& done) {
+  CommitDone result;
+  result.status = writer->apply(job, result);
+  if (result.status) {
+    if (auto tended = store->tend(); !tended) return fail(tended.error());
+  } else if (result.status.error().code != Code::full) {
+    // A write or sync that failed leaves pages of unknown state: only what is read back from disk counts.
+    return fail(result.status.error());
+  }
+  measure();
+  result.work = std::move(job);
+  post([done = std::move(done), result = std::make_shared<CommitDone>(std::move(result))] { done(std::move(*result)); });
+}
+
+Result<SqliteLog::Opened> SqliteLog::open(const LogOptions& options, Post post, Fatal fatal) {
+  configure_sqlite();
+  Opened opened;
+  auto state = std::make_unique<State>();
+  const auto attempt = [&]() -> Status {
+    if (std::filesystem::exists(damage_mark(options.path))) return Error{Code::corrupt, "damage was met when it was last in use"};
+    auto store = LogStore::open(options);
+    if (!store) return std::move(store).error();
+    auto rows = (*store)->read_all();
+    if (!rows) return std::move(rows).error();
+    state->store = std::move(*store);
+    opened.persisted = std::move(*rows);
+    return Ok{};
+  };
+  auto status = attempt();
+  if (!status && status.error().code == Code::corrupt) {
+    state->store.reset();
+    LOG(error, "the log is damaged ({}): it is set aside and a new one begins", status.error().what);
+    auto aside = set_aside(options.path);
+    if (!aside) return std::move(aside).error();
+    auto store = LogStore::open(options);
+    if (!store) return std::move(store).error();
+    auto salvaged = (*store)->salvage(*aside);
+    if (salvaged) LOG(warning, "{} runs and batches were read from {}", *salvaged, *aside);
+    else LOG(error, "nothing could be read from {}: {}", *aside, salvaged.error().what);
+    store->reset();
+    opened.lost = true;
+    status = attempt();
+  }
+  if (!status) return std::move(status).error();
+  auto writer = LogApply::create(*state->store);
+  if (!writer) return std::move(writer).error();
+  state->writer = std::move(*writer);
+  state->post = std::move(post);
+  state->fatal = std::move(fatal);
+  state->measure();
+  opened.log.reset(new SqliteLog(std::move(state)));
+  return opened;
+}
+
+SqliteLog::SqliteLog(std::unique_ptr<State> state) : state_(std::move(state)) {
+  state_->thread = std::thread([s = state_.get()] { s->run(); });
+}
+
+SqliteLog::~SqliteLog() {
+  {
+    const std::lock_guard lock(state_->mutex);
+    state_->stopping = true;
+    state_->wake.notify_one();
+  }
+  state_->thread.join();
+}
+
+void SqliteLog::commit(CommitWork work, std::function<void(CommitDone)> done) {
+  state_->push([s = state_.get(), work = std::make_shared<CommitWork>(std::move(work)), done = std::move(done)]() mutable {
+    s->commit(*work, done);
+  });
+}
+
+void SqliteLog::read_batch(StreamId stream, EventIndex first, std::function<void(Result<Buffer>)> done) {
+  state_->push([s = state_.get(), stream, first, done = std::move(done)] {
+    auto result = std::make_shared<Result<Buffer>>(s->store->read_batch(stream, first));
+    if (!*result && result->error().code != Code::not_found) return s->fail(result->error());
+    s->post([done, result] { done(std::move(*result)); });
+  });
+}
+
+LogUsage SqliteLog::usage() const {
+  return {state_->bytes.load(std::memory_order_relaxed), state_->disk_free.load(std::memory_order_relaxed)};
+}
+
+}  // namespace edgelog::agent

@@ -1,0 +1,57 @@
+#pragma once
+// Makes record batches of runs, and batches of batches: the bytes that the log keeps, MQTT carries and the
+// cloud's log appends. The log's writer thread owns one.
+#include <span>
+#include <vector>
+
+#include "common/base/bytes.h"
+#include "common/base/result.h"
+#include "common/record/builder.h"
+#include "edge-agent/agent/run.h"
+#include "edge-agent/core/rows.h"
+
+namespace edgelog::agent {
+
+// Part of a run that goes into a batch.
+struct RunPart {
+  Bytes events;
+  EventIndex first;       // of the run's first event
+  WallMillis first_time;  // likewise
+};
+
+// How the records of a batch are marked: see Seal and Reseal in core/effects.h.
+struct Marking {
+  EventIndex late_before{-1};
+  WallMillis stamp{-1};
+};
+
+class Sealer {
+ public:
+  // The batch of row.first to row.last; `parts` in order, without a hole in that range. Code::corrupt if they
+  // do not have it.
+  Result<Buffer> seal(const BatchRow& row, std::span<const RunPart> parts, const Marking& marking);
+  // The records of `batch` (whose first event is `first`) that `row` names, as a batch of their own.
+  Result<Buffer> reseal(const BatchRow& row, Bytes batch, EventIndex first, const Marking& marking);
+
+ private:
+  void begin(const BatchRow& row);
+  void add(const BatchRow& row, EventIndex index, WallMillis time, std::optional<Bytes> key, std::optional<Bytes> value,
+           const Marking& marking);
+  Buffer finish(const BatchRow& row);
+
+  record::BatchBuilder builder_;
+  record::Compressor compressor_;
+  record::Scratch scratch_;
+  std::vector<record::HeaderView> headers_;  // of the record that is being added
+  Buffer origin_;
+  std::string taken_;
+};
+
+// Splits a run: what stands before `index`, and from it on. The time of the second part's first event is set.
+struct RunSplit {
+  Buffer before, after;
+  WallMillis after_time;
+};
+Result<RunSplit> split_run(Bytes events, EventIndex first, WallMillis first_time, EventIndex index);
+
+}  // namespace edgelog::agent

@@ -1,0 +1,55 @@
+#pragma once
+// The agent's durable log as the driver uses it. One transaction at a time; completions come on the
+// driver's thread. docs/FORMATS.md, "The agent's log", says what lies on disk.
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "common/base/bytes.h"
+#include "common/base/result.h"
+#include "edge-agent/core/effects.h"
+
+namespace edgelog::agent {
+
+// Consecutive events of one stream, encoded (agent/run.h), that a transaction's InsertEvents names.
+struct Run {
+  StreamId stream;
+  EventIndex first, last;
+  WallMillis first_time;
+  Buffer events;
+};
+
+struct BatchBytes {
+  StreamId stream;
+  EventIndex first;
+  Buffer bytes;
+};
+
+struct CommitWork {
+  Transaction transaction;
+  std::vector<Run> runs;  // for each InsertEvents, in order
+};
+
+struct CommitDone {
+  Status status = Ok{};                    // failed: nothing of it is in the log
+  CommitWork work;                         // as it was handed in, for another try
+  std::vector<std::int32_t> sealed_bytes;  // of Seal and Reseal, in order
+  std::vector<BatchBytes> to_publish;      // what the transaction marked as published
+};
+
+struct LogUsage {
+  std::int64_t log_bytes = 0;        // database and WAL on disk
+  std::int64_t disk_free_bytes = -1;
+};
+
+class EventLog {
+ public:
+  virtual ~EventLog() = default;
+  virtual void commit(CommitWork work, std::function<void(CommitDone)> done) = 0;
+  // Code::not_found if there is no such batch (any more).
+  virtual void read_batch(StreamId stream, EventIndex first, std::function<void(Result<Buffer>)> done) = 0;
+  // As of the last completion.
+  virtual LogUsage usage() const = 0;
+};
+
+}  // namespace edgelog::agent
