@@ -15,7 +15,8 @@ namespace {
 int kind(StateKind k) { return static_cast<int>(k); }
 
 Error missing(std::string_view what, StreamId stream, EventIndex index) {
-  return Error{Code::corrupt, fmt::format("log: {} of stream {} at {} is missing", what, stream.value(), index.value())};
+  return Error{Code::corrupt,
+               fmt::format("log: {} of stream {} at {} is missing", what, stream.value(), index.value())};
 }
 
 }  // namespace
@@ -39,7 +40,8 @@ Result<std::unique_ptr<LogApply>> LogApply::create(LogStore& store) {
       {&s.rollback, "ROLLBACK"},
       {&s.put_state, "INSERT OR REPLACE INTO state VALUES (?1, ?2, ?3, ?4)"},
       {&s.delete_state, "DELETE FROM state WHERE kind = ?1 AND stream = ?2 AND id BETWEEN ?3 AND ?4"},
-      {&s.select_state, "SELECT id, row FROM state WHERE kind = ?1 AND stream = ?2 AND id BETWEEN ?3 AND ?4 ORDER BY id"},
+      {&s.select_state,
+       "SELECT id, row FROM state WHERE kind = ?1 AND stream = ?2 AND id BETWEEN ?3 AND ?4 ORDER BY id"},
       {&s.put_source, "INSERT OR REPLACE INTO sources VALUES (?1, ?2, ?3, ?4, ?5)"},
       {&s.delete_source, "DELETE FROM sources WHERE input = ?1 AND device = ?2 AND incarnation = ?3"},
       {&s.put_recent, "INSERT OR REPLACE INTO recents VALUES (?1, ?2, ?3, ?4, ?5)"},
@@ -85,14 +87,17 @@ Status LogApply::apply(const CommitWork& work, CommitDone& done) {
 
 Status LogApply::perform_all(const CommitWork& work) {
   TRY(sql_->begin.run());
-  for (const Op& op : work.transaction.ops)
-    TRY(std::visit([this](const auto& one) { return perform(one); }, op));
+  for (const Op& op : work.transaction.ops) TRY(std::visit([this](const auto& one) { return perform(one); }, op));
   TRY(flush_fresh());
   return sql_->commit.run();
 }
 
 Status LogApply::put_state(int state_kind, StreamId stream, std::int64_t id, Bytes row) {
-  return sql_->put_state.bind(1, std::int64_t{state_kind}).bind(2, std::int64_t{stream.value()}).bind(3, id).bind(4, row).run();
+  return sql_->put_state.bind(1, std::int64_t{state_kind})
+      .bind(2, std::int64_t{stream.value()})
+      .bind(3, id)
+      .bind(4, row)
+      .run();
 }
 Status LogApply::delete_state(int state_kind, StreamId stream, std::int64_t first, std::int64_t last) {
   return sql_->delete_state.bind(1, std::int64_t{state_kind})
@@ -102,7 +107,9 @@ Status LogApply::delete_state(int state_kind, StreamId stream, std::int64_t firs
       .run();
 }
 
-Status LogApply::perform(const PutMeta& op) { return put_state(kind(StateKind::meta), StreamId{0}, 0, encode_row(op.row)); }
+Status LogApply::perform(const PutMeta& op) {
+  return put_state(kind(StateKind::meta), StreamId{0}, 0, encode_row(op.row));
+}
 Status LogApply::perform(const PutStream& op) {
   if (op.row.topic == uplink::gaps_topic) gaps_stream_ = op.row.id;
   return put_state(kind(StateKind::stream), op.row.id, 0, encode_row(op.row));
@@ -114,7 +121,7 @@ Status LogApply::perform(const DeleteOrigin& op) {
   return delete_state(kind(StateKind::origin), op.stream, op.origin.value(), op.origin.value());
 }
 Status LogApply::perform(const PutProducer& op) {
-  return put_state(kind(StateKind::producer), op.row.stream, op.row.id.value(), {});
+  return put_state(kind(StateKind::producer), op.row.stream, op.row.id.value(), encode_row(op.row));
 }
 Status LogApply::perform(const DeleteProducer& op) {
   return delete_state(kind(StateKind::producer), op.row.stream, op.row.id.value(), op.row.id.value());
@@ -290,13 +297,17 @@ Result<std::vector<LogApply::HeldRun>> LogApply::gap_run(const BatchRow& row) {
   EventIndex next = row.first;
   WallMillis before{0};
   Statement& select = sql_->select_state;
-  select.bind(1, std::int64_t{kind(StateKind::gap)}).bind(2, std::int64_t{0}).bind(3, row.first.value()).bind(4, row.last.value());
+  select.bind(1, std::int64_t{kind(StateKind::gap)})
+      .bind(2, std::int64_t{0})
+      .bind(3, row.first.value())
+      .bind(4, row.last.value());
   while (true) {
     auto found = select.step();
     if (!found) return std::move(found).error();
     if (!*found) break;
     GapRow gap;
-    if (EventIndex{select.integer(0)} != next || !decode_row(select.blob(1), gap)) return missing("the gap", row.stream, next);
+    if (EventIndex{select.integer(0)} != next || !decode_row(select.blob(1), gap))
+      return missing("the gap", row.stream, next);
     if (next == row.first) before = run.first_time = gap.timestamp;
     const std::string& agent = store_.options().agent;
     append_event(run.events, gap.timestamp.value() - before.value(), agent, gap_value(agent, gap.gap), {});

@@ -24,6 +24,7 @@ void describe(V& v, auto& version, auto& row, const StreamRow&) {
   v.field(row.leader_epoch);
   v.field(row.look_from);
   v.field(row.acknowledged.producer);
+  v.field(row.acknowledged.producer_epoch);
   v.field(row.acknowledged.first_sequence);
   v.field(row.acknowledged.last_sequence);
   v.field(row.acknowledged.origin);
@@ -62,6 +63,12 @@ void describe(V& v, auto& version, auto& row, const GapRow&) {
 }
 
 template <class V>
+void describe(V& v, auto& version, auto& row, const ProducerRow&) {
+  v.field(version);
+  v.field(row.stranger);
+}
+
+template <class V>
 void describe(V& v, auto& version, auto& row, const BatchRow&) {
   v.field(version);
   v.field(row.last);
@@ -73,6 +80,7 @@ void describe(V& v, auto& version, auto& row, const BatchRow&) {
   v.field(row.taken);
   v.field(row.bytes);
   v.field(row.published);
+  v.field(row.anew);
 }
 
 template <class Row>
@@ -97,11 +105,13 @@ Buffer encode_row(const MetaRow& row) { return encode(row); }
 Buffer encode_row(const StreamRow& row) { return encode(row); }
 Buffer encode_row(const OriginRow& row) { return encode(row); }
 Buffer encode_row(const GapRow& row) { return encode(row); }
+Buffer encode_row(const ProducerRow& row) { return encode(row); }
 Buffer encode_row(const BatchRow& row) { return encode(row); }
 bool decode_row(Bytes bytes, MetaRow& row) { return decode(bytes, row); }
 bool decode_row(Bytes bytes, StreamRow& row) { return decode(bytes, row); }
 bool decode_row(Bytes bytes, OriginRow& row) { return decode(bytes, row); }
 bool decode_row(Bytes bytes, GapRow& row) { return decode(bytes, row); }
+bool decode_row(Bytes bytes, ProducerRow& row) { return decode(bytes, row); }
 bool decode_row(Bytes bytes, BatchRow& row) { return decode(bytes, row); }
 
 }  // namespace edgelog::agent

@@ -10,7 +10,8 @@ namespace {
 // Copies a table row by row, up from its least key until a row cannot be read, then down from its greatest.
 Result<std::int64_t> copy_rows(Database& from, Database& to, std::string_view table, int columns) {
   std::int64_t copied = 0, reached = -1;
-  auto insert = to.prepare(fmt::format("INSERT OR IGNORE INTO {} VALUES (?1, ?2, ?3{})", table, columns == 4 ? ", ?4" : ""));
+  auto insert =
+      to.prepare(fmt::format("INSERT OR IGNORE INTO {} VALUES (?1, ?2, ?3{})", table, columns == 4 ? ", ?4" : ""));
   if (!insert) return std::move(insert).error();
   for (const char* order : {"ASC", "DESC"}) {
     auto select = from.prepare(fmt::format("SELECT * FROM {} ORDER BY k {}", table, order));
@@ -22,8 +23,10 @@ Result<std::int64_t> copy_rows(Database& from, Database& to, std::string_view ta
       if (key == reached) break;
       if (order[0] == 'A') reached = key;
       insert->bind(1, key);
-      if (columns == 4) insert->bind(2, select->integer(1)).bind(3, select->integer(2)).bind(4, select->blob(3));
-      else insert->bind(2, select->blob(1)).bind(3, select->blob(2));
+      if (columns == 4)
+        insert->bind(2, select->integer(1)).bind(3, select->integer(2)).bind(4, select->blob(3));
+      else
+        insert->bind(2, select->blob(1)).bind(3, select->blob(2));
       TRY(insert->run());
       copied += to.changes();
     }

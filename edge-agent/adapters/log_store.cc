@@ -2,16 +2,19 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <utility>
 
 #include "common/base/assert.h"
+#include "common/uplink/names.h"
 #include "edge-agent/adapters/log_rows.h"
 #include "edge-agent/agent/run.h"
 
 namespace edgelog::agent {
 namespace {
 
-constexpr std::int64_t application_id = 0x6564676c;  // "edgl"
+constexpr std::int64_t application_id = 0x45444c47;  // "EDLG"
 
 constexpr std::int64_t page_bytes = 4096;
 
@@ -26,6 +29,17 @@ CREATE TABLE sources (input TEXT, device TEXT, incarnation TEXT, last INTEGER, u
 CREATE TABLE recents (input TEXT, device TEXT, slot INTEGER, number INTEGER, hash INTEGER,
                       PRIMARY KEY (input, device, slot)) WITHOUT ROWID;
 )sql";
+
+// An unsealed gap is an event of its stream too.
+void add_gap_events(Persisted& out) {
+  for (const StreamRow& stream : out.streams) {
+    if (stream.topic != uplink::gaps_topic) continue;
+    for (const GapRow& gap : out.gaps) out.events.push_back({stream.id, gap.index, gap.timestamp, gap_bytes});
+  }
+  std::sort(out.events.begin(), out.events.end(), [](const EventRow& a, const EventRow& b) {
+    return std::pair(a.stream, a.index) < std::pair(b.stream, b.index);
+  });
+}
 
 Error damaged(const std::string& path, std::string_view what) {
   return Error{Code::corrupt, fmt::format("{}: {}", path, what)};
@@ -65,8 +79,8 @@ Status LogStore::initialise() {
   auto version = database_.pragma("PRAGMA user_version");
   if (!version) return std::move(version).error();
   if (*version > log_schema_version)
-    return Error{Code::unsupported, fmt::format("{}: format {} is newer than this version's {}", options_.path, *version,
-                                                log_schema_version)};
+    return Error{Code::unsupported, fmt::format("{}: format {} is newer than this version's {}", options_.path,
+                                                *version, log_schema_version)};
   if (*version == 0) TRY(create_schema());
   return check_identity();
 }
@@ -120,7 +134,11 @@ Status LogStore::read_state(Persisted& out) {
         out.origins.back().stream = stream;
         out.origins.back().origin = ProducerId{id};
         break;
-      case StateKind::producer: out.producers.push_back({stream, ProducerId{id}}); break;
+      case StateKind::producer:
+        good = decode_row(bytes, out.producers.emplace_back());
+        out.producers.back().stream = stream;
+        out.producers.back().id = ProducerId{id};
+        break;
       case StateKind::gap:
         good = decode_row(bytes, out.gaps.emplace_back());
         out.gaps.back().index = EventIndex{id};
@@ -199,6 +217,7 @@ Result<Persisted> LogStore::read_all() {
   TRY(read_runs(out));
   TRY(read_batches(out));
   TRY(read_sources(out));
+  add_gap_events(out);
   return out;
 }
 

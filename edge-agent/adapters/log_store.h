@@ -13,9 +13,9 @@ namespace edgelog::agent {
 inline constexpr std::int64_t log_schema_version = 1;
 
 struct LogOptions {
-  std::string path;   // of the database file
-  std::string agent;  // id: part of gap records; another agent's log is refused
-  std::string vfs;    // tests only: a registered SQLite VFS
+  std::string path;                                    // of the database file
+  std::string agent;                                   // id: part of gap records; another agent's log is refused
+  std::string vfs;                                     // tests only: a registered SQLite VFS
   std::int64_t wal_bytes_max = std::int64_t{4} << 20;  // the WAL is checkpointed when it is larger
   std::int64_t set_aside_bytes_max = std::int64_t{16} << 20;
 };

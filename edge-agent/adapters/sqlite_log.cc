@@ -23,7 +23,7 @@ namespace {
 std::string damage_mark(const std::string& path) { return path + ".damaged"; }
 
 std::int64_t free_bytes(const std::string& path) {
-  struct statvfs fs {};
+  struct statvfs fs{};
   const std::string folder = std::filesystem::path(path).parent_path().string();
   if (statvfs(folder.empty() ? "." : folder.c_str(), &fs) != 0) return -1;
   return static_cast<std::int64_t>(fs.f_bavail) * static_cast<std::int64_t>(fs.f_frsize);
@@ -107,7 +107,8 @@ void SqliteLog::State::commit(CommitWork& job, std::function<void(CommitDone)>& 
   }
   measure();
   result.work = std::move(job);
-  post([done = std::move(done), result = std::make_shared<CommitDone>(std::move(result))] { done(std::move(*result)); });
+  post(
+      [done = std::move(done), result = std::make_shared<CommitDone>(std::move(result))] { done(std::move(*result)); });
 }
 
 Result<SqliteLog::Opened> SqliteLog::open(const LogOptions& options, Post post, Fatal fatal) {
@@ -115,7 +116,8 @@ Result<SqliteLog::Opened> SqliteLog::open(const LogOptions& options, Post post, 
   Opened opened;
   auto state = std::make_unique<State>();
   const auto attempt = [&]() -> Status {
-    if (std::filesystem::exists(damage_mark(options.path))) return Error{Code::corrupt, "damage was met when it was last in use"};
+    if (std::filesystem::exists(damage_mark(options.path)))
+      return Error{Code::corrupt, "damage was met when it was last in use"};
     auto store = LogStore::open(options);
     if (!store) return std::move(store).error();
     auto rows = (*store)->read_all();
@@ -133,8 +135,10 @@ Result<SqliteLog::Opened> SqliteLog::open(const LogOptions& options, Post post, 
     auto store = LogStore::open(options);
     if (!store) return std::move(store).error();
     auto salvaged = (*store)->salvage(*aside);
-    if (salvaged) LOG(warning, "{} runs and batches were read from {}", *salvaged, *aside);
-    else LOG(error, "nothing could be read from {}: {}", *aside, salvaged.error().what);
+    if (salvaged)
+      LOG(warning, "{} runs and batches were read from {}", *salvaged, *aside);
+    else
+      LOG(error, "nothing could be read from {}: {}", *aside, salvaged.error().what);
     store->reset();
     opened.lost = true;
     status = attempt();
@@ -164,9 +168,8 @@ SqliteLog::~SqliteLog() {
 }
 
 void SqliteLog::commit(CommitWork work, std::function<void(CommitDone)> done) {
-  state_->push([s = state_.get(), work = std::make_shared<CommitWork>(std::move(work)), done = std::move(done)]() mutable {
-    s->commit(*work, done);
-  });
+  state_->push([s = state_.get(), work = std::make_shared<CommitWork>(std::move(work)),
+                done = std::move(done)]() mutable { s->commit(*work, done); });
 }
 
 void SqliteLog::read_batch(StreamId stream, EventIndex first, std::function<void(Result<Buffer>)> done) {

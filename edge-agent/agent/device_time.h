@@ -10,11 +10,11 @@
 namespace edgelog::agent {
 
 enum class TimeFormat : unsigned char {
-  any,        // iso8601 if it is text, else a number: seconds below 1e11, milliseconds above
-  iso8601,    // "2022-10-09T20:13:08Z", fraction and offset allowed; without a zone it is local
-  unix_s,     // seconds, a fraction allowed
-  unix_ms,    // milliseconds
-  us_local,   // "07/24/05 00:30:00", without a zone
+  any,       // iso8601 if it is text, else a number: seconds below 1e11, milliseconds above
+  iso8601,   // "2022-10-09T20:13:08Z", fraction and offset allowed; without a zone it is local
+  unix_s,    // seconds, a fraction allowed
+  unix_ms,   // milliseconds
+  us_local,  // "07/24/05 00:30:00", without a zone
 };
 
 // ok; unset: before the clock can have been set; ahead: more than five minutes ahead of the agent's;

@@ -80,9 +80,12 @@ Taking Driver::take(Taken& message, std::span<const Content> contents) {
 void Driver::device_says(const DeviceSays& says) { core_.step(ports_.clock(), says, effects_); }
 
 void Driver::when_durable(Inlet& input, std::uint64_t ticket) {
-  if (gathered_events_ > 0) waiting_.push_back({&input, ticket});
-  else if (under_way_ || failed_) waiting_under_way_.push_back({&input, ticket});
-  else input.durable(ticket);
+  if (gathered_events_ > 0)
+    waiting_.push_back({&input, ticket});
+  else if (under_way_ || failed_)
+    waiting_under_way_.push_back({&input, ticket});
+  else
+    input.durable(ticket);
 }
 
 // Performing an effect may step the core again (a publish that is refused): its effects follow, in order.
@@ -92,8 +95,7 @@ void Driver::settle() {
     for (; refused_publishes_ > 0; --refused_publishes_) core_.step(ports_.clock(), HandedOver{}, effects_);
     performing_.clear();
     std::swap(performing_, effects_);
-    for (const Effect& effect : performing_)
-      std::visit([this](const auto& one) { perform(one); }, effect);
+    for (const Effect& effect : performing_) std::visit([this](const auto& one) { perform(one); }, effect);
   }
   settling_ = false;
   ports_.wake_at(core_.deadline());
@@ -205,13 +207,14 @@ void Driver::forget(const Transaction& transaction) {
 void Driver::perform(const PublishBatch& effect) {
   const auto found = stored_.find({effect.batch.stream, effect.batch.first});
   if (found != stored_.end()) return publish_stored(effect, found->second);
-  ports_.log.read_batch(effect.batch.stream, effect.batch.first,
-                        [this, alive = alive_, effect](Result<Buffer> bytes) {
-                          if (!*alive) return;
-                          if (bytes) publish_stored(effect, *bytes);
-                          else ++refused_publishes_;  // acknowledged meanwhile
-                          settle();
-                        });
+  ports_.log.read_batch(effect.batch.stream, effect.batch.first, [this, alive = alive_, effect](Result<Buffer> bytes) {
+    if (!*alive) return;
+    if (bytes)
+      publish_stored(effect, *bytes);
+    else
+      ++refused_publishes_;  // acknowledged meanwhile
+    settle();
+  });
 }
 
 // Only what the core meant: by the time the bytes are read, another numbering may stand there.
@@ -254,7 +257,8 @@ void Driver::perform(const Notice& effect) { LOG(warning, "{}", effect.text); }
 void Driver::connected() {
   uncounted_.clear();
   refused_publishes_ = 0;
-  if (auto told = ports_.uplink.publish(uplink::state_topic(config_.agent), as_bytes("online"), std::nullopt, true); told)
+  if (auto told = ports_.uplink.publish(uplink::state_topic(config_.agent), as_bytes("online"), std::nullopt, true);
+      told)
     uncounted_.insert(*told);
   core_.step(ports_.clock(), Connected{}, effects_);
   settle();

@@ -98,17 +98,17 @@ class Driver {
   Agent core_;
   Effects effects_, performing_;
   bool settling_ = false;
-  std::vector<Gathered> gathered_;              // by stream id
+  std::vector<Gathered> gathered_;  // by stream id
   std::size_t gathered_events_ = 0;
-  std::optional<CommitWork> failed_;            // payloads of a transaction that will be handed out again
+  std::optional<CommitWork> failed_;  // payloads of a transaction that will be handed out again
   bool under_way_ = false;
   std::vector<Waiting> waiting_, waiting_under_way_;
   std::map<std::string, Inlet*, std::less<>> inputs_;
   std::map<std::string, StreamId, std::less<>> streams_;
   std::map<std::pair<StreamId, EventIndex>, Buffer> stored_;  // bytes of batches in flight, as far as they fit
   std::size_t stored_bytes_ = 0;
-  std::set<std::uint64_t> uncounted_;           // tickets of publishes that the core does not know
-  std::size_t refused_publishes_ = 0;           // to be told to the core as handed over
+  std::set<std::uint64_t> uncounted_;  // tickets of publishes that the core does not know
+  std::size_t refused_publishes_ = 0;  // to be told to the core as handed over
   bool disk_full_ = false;
   std::uint64_t bytes_published_ = 0;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

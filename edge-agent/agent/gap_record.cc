@@ -32,8 +32,7 @@ std::string base64(Bytes bytes) {
     std::uint32_t group = 0;
     for (std::size_t k = 0; k < 3; ++k)
       group = group << 8 | (i + k < bytes.size() ? std::to_integer<std::uint32_t>(bytes[i + k]) : 0);
-    for (std::size_t k = 0; k < 4; ++k)
-      out += i + k > bytes.size() ? '=' : alphabet[group >> (18 - 6 * k) & 63];
+    for (std::size_t k = 0; k < 4; ++k) out += i + k > bytes.size() ? '=' : alphabet[group >> (18 - 6 * k) & 63];
   }
   return out;
 }
@@ -73,8 +72,10 @@ std::string dead_letter_value(const DeadLetter& letter) {
   if (is_utf8(letter.topic)) member(out, "topic", letter.topic);
   member(out, "bytes", static_cast<std::int64_t>(letter.payload.size()));
   const Bytes kept = letter.payload.first(std::min(letter.payload.size(), payload_max));
-  if (is_utf8(as_text(kept))) member(out, "payload", as_text(kept));
-  else member(out, "payload_base64", base64(kept));
+  if (is_utf8(as_text(kept)))
+    member(out, "payload", as_text(kept));
+  else
+    member(out, "payload_base64", base64(kept));
   return out + "}";
 }
 

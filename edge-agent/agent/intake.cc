@@ -56,7 +56,8 @@ Outcome Intake::deliver(std::string_view topic, Bytes payload, bool retained) {
     return Outcome::repeat;
   }
   if (payload.size() > options_.message_bytes_max) return take_dead_letter(topic, payload, "too large", {});
-  if (const auto reason = parse_(payload, object_); !reason.empty()) return take_dead_letter(topic, payload, reason, {});
+  if (const auto reason = parse_(payload, object_); !reason.empty())
+    return take_dead_letter(topic, payload, reason, {});
   mapping_.apply(*rule, {options_.site, topic, &captures_, &object_}, driver_.core().best_time(driver_.now()), mapped_);
   switch (mapped_.verdict) {
     case Mapped::Verdict::ignored: counts_.ignored.add(); return Outcome::repeat;
@@ -89,8 +90,8 @@ Outcome Intake::take_events(Bytes payload) {
   if (trust == ClockTrust::unset || trust == ClockTrust::ahead || trust == ClockTrust::unreadable) {
     counts_.clocks_off.add();
     if (counts_.clocks_off.value() == 1)
-      LOG(warning, "input {}: {} gives a time that is {}; its events say so in a header", options_.input, mapped_.device,
-          name_of(trust));
+      LOG(warning, "input {}: {} gives a time that is {}; its events say so in a header", options_.input,
+          mapped_.device, name_of(trust));
   }
   if (!mapped_.confirm.empty() && mapped_.source.kind == SourceKind::ring) {
     const auto known = confirm_topics_.find(mapped_.device);
@@ -125,7 +126,8 @@ Outcome Intake::offer(std::span<const Content> contents, Bytes payload) {
 }
 
 // Under its own number where that could be read: the device goes on.
-Outcome Intake::take_dead_letter(std::string_view topic, Bytes payload, std::string_view reason, std::string_view detail) {
+Outcome Intake::take_dead_letter(std::string_view topic, Bytes payload, std::string_view reason,
+                                 std::string_view detail) {
   counts_.refused.add();
   complain(topic, reason, detail);
   if (!options_.dead_letters) return Outcome::refused;

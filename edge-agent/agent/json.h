@@ -17,7 +17,7 @@ struct JsonField {
   std::string_view raw;       // the value as written, without surrounding space
   std::string_view text;      // of a string: unescaped; of everything else: raw
   JsonKind kind = JsonKind::null;
-  bool nested = false;        // not of the object itself, but of one inside
+  bool nested = false;  // not of the object itself, but of one inside
 };
 
 struct JsonObject {

@@ -68,7 +68,8 @@ bool build_value(const EventRule& rule, const JsonObject& payload, std::string& 
     if (part.kind && field->kind != *part.kind) return refuse(out, "wrong type", part.field);
     std::string_view json = field->raw;
     if (!part.map.empty()) {
-      const auto entry = std::find_if(part.map.begin(), part.map.end(), [&](const auto& e) { return e.first == field->text; });
+      const auto entry =
+          std::find_if(part.map.begin(), part.map.end(), [&](const auto& e) { return e.first == field->text; });
       if (entry == part.map.end()) return refuse(out, "unexpected value", part.field);
       json = entry->second;
     }

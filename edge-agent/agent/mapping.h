@@ -42,8 +42,8 @@ class Template {
 
 // One field of an event's value.
 struct ValueRule {
-  std::string name;    // in the value
-  std::string field;   // of the payload
+  std::string name;                                      // in the value
+  std::string field;                                     // of the payload
   std::optional<JsonKind> kind;                          // anything else is refused; null counts as absent
   std::vector<std::pair<std::string, std::string>> map;  // text -> JSON; what is not listed is refused
 };
@@ -52,17 +52,17 @@ struct EventRule {
   Template stream;
   std::vector<std::pair<std::string, std::vector<std::string>>> when;  // field is one of
   std::vector<std::string> has;                                        // field is there
-  bool go_on = false;               // later rules are tried too
-  std::vector<ValueRule> value;     // empty: the whole payload, but for:
-  std::vector<std::string> drop;    // fields that are left out of it
-  std::vector<std::string> numeric; // text fields written as numbers where they are one
+  bool go_on = false;                                                  // later rules are tried too
+  std::vector<ValueRule> value;                                        // empty: the whole payload, but for:
+  std::vector<std::string> drop;                                       // fields that are left out of it
+  std::vector<std::string> numeric;  // text fields written as numbers where they are one
 };
 
 struct TopicRule {
   TopicPattern pattern;
   bool ignore = false;
   Template device;
-  Template confirm;                 // MQTT topic on which a ring source is answered
+  Template confirm;  // MQTT topic on which a ring source is answered
   std::vector<EventRule> events;
 };
 
@@ -99,13 +99,13 @@ struct MappedEvent {
 // What one delivery became. Reused from call to call, so that strings keep their memory.
 struct Mapped {
   enum class Verdict : unsigned char { events, notice, ignored, refused } verdict = Verdict::ignored;
-  std::string_view reason;          // of a refusal; static text
-  std::string detail;               // the field or topic that it is about
-  std::string device;               // as in the key, which is site/device
+  std::string_view reason;  // of a refusal; static text
+  std::string detail;       // the field or topic that it is about
+  std::string device;       // as in the key, which is site/device
   std::string key;
-  std::string confirm;              // topic for a ring's confirmation
+  std::string confirm;  // topic for a ring's confirmation
   SourceMark source;
-  bool numbered = false;            // `source` was read, also where the rest was refused
+  bool numbered = false;  // `source` was read, also where the rest was refused
   DeviceTime time;
   RingNotice notice;
   std::vector<MappedEvent> events;  // the first `count` are valid
@@ -118,7 +118,7 @@ class Mapping {
   std::vector<TopicRule> topics;
   SourceRule source;
   TimeRule time;
-  bool snapshots = false;           // retained deliveries are events too
+  bool snapshots = false;  // retained deliveries are events too
 
   // The first rule whose pattern fits, or nothing.
   const TopicRule* match(std::string_view topic, Captures& captures) const;

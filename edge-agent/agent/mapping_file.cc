@@ -74,8 +74,10 @@ EventRule read_event(const Table& table) {
 TopicRule read_topic(const Table& table) {
   TopicRule rule;
   auto pattern = TopicPattern::parse(table.required_text("pattern"));
-  if (pattern) rule.pattern = std::move(*pattern);
-  else table.refuse("pattern", "a topic pattern, not " + pattern.error().what);
+  if (pattern)
+    rule.pattern = std::move(*pattern);
+  else
+    table.refuse("pattern", "a topic pattern, not " + pattern.error().what);
   rule.ignore = table.boolean("ignore", false);
   const bool named = pattern && rule.pattern.has("device");
   rule.device = read_template(table, "device", named ? "{topic.device}" : "");
@@ -99,7 +101,8 @@ SourceRule read_source(const Table& table) {
   rule.modulus = table.integer("modulus", 0, {0, std::int64_t{1} << 62});
   rule.lost = table.text("lost", "");
   rule.confirmed = table.text("confirmed", "");
-  if (rule.kind != SourceKind::plain && rule.number.empty()) table.refuse("number", "the field with the source's number");
+  if (rule.kind != SourceKind::plain && rule.number.empty())
+    table.refuse("number", "the field with the source's number");
   if (rule.kind == SourceKind::ring && rule.incarnation.empty())
     table.refuse("incarnation", "the field that is new at every start of a device with a ring");
   return rule;
@@ -123,7 +126,8 @@ TimeRule read_time(const Table& table) {
 void check_whole(const Table& root, const Mapping& mapping) {
   if (mapping.topics.empty()) root.refuse("topic", "at least one [[topic]]");
   for (const TopicRule& rule : mapping.topics) {
-    const bool several = std::any_of(rule.events.begin(), rule.events.end(), [](const EventRule& e) { return e.go_on; });
+    const bool several =
+        std::any_of(rule.events.begin(), rule.events.end(), [](const EventRule& e) { return e.go_on; });
     // A numbered source's number stands for one event: two from one delivery could not both be the next.
     if (several && mapping.source.kind != SourceKind::plain)
       root.refuse("topic", fmt::format("no go_on with a numbered source ('{}')", rule.pattern.text()));
@@ -138,7 +142,8 @@ Result<Mapping> read_mapping(const config::Document& document) {
   const Table root = document.root();
   Mapping mapping;
   const std::int64_t format = root.required_integer("mapping");
-  if (format != mapping_format) root.refuse("mapping", fmt::format("format {}, the one this version reads", mapping_format));
+  if (format != mapping_format)
+    root.refuse("mapping", fmt::format("format {}, the one this version reads", mapping_format));
   mapping.name = root.required_text("name");
   mapping.snapshots = root.boolean("snapshots", false);
   mapping.source = read_source(root.table("source"));

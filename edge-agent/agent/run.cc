@@ -40,7 +40,8 @@ void append_event(Buffer& run, std::int64_t since_ms, std::string_view key, std:
 
 bool RunReader::text(std::string_view& out) {
   std::int64_t length = 0;
-  if (!record::take_varint(rest_, length, 0, bytes_max) || static_cast<std::size_t>(length) > rest_.size()) return false;
+  if (!record::take_varint(rest_, length, 0, bytes_max) || static_cast<std::size_t>(length) > rest_.size())
+    return false;
   out = as_text(rest_.first(static_cast<std::size_t>(length)));
   rest_ = rest_.subspan(static_cast<std::size_t>(length));
   return true;

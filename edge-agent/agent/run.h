@@ -33,7 +33,7 @@ class RunReader {
   RunReader(Bytes run, WallMillis first) : rest_(run), timestamp_(first) {}
   bool next(EventView& out);  // false at the end and where it is malformed
   bool ok() const { return !bad_; }
-  Bytes rest() const { return rest_; }            // the events not yet read
+  Bytes rest() const { return rest_; }                 // the events not yet read
   WallMillis timestamp() const { return timestamp_; }  // of the last event read
 
  private:

@@ -100,7 +100,8 @@ Result<RunSplit> split_run(Bytes events, EventIndex first, WallMillis first_time
   split.before.assign(events.begin(), events.end() - static_cast<std::ptrdiff_t>(rest.size()));
   // The first event behind the cut stands for itself: its time is in the row, and its difference is 0.
   RunReader tail(rest, reader.timestamp());
-  if (!tail.next(event)) return tail.ok() ? Result<RunSplit>(std::move(split)) : Error{Code::corrupt, "split: malformed run"};
+  if (!tail.next(event))
+    return tail.ok() ? Result<RunSplit>(std::move(split)) : Error{Code::corrupt, "split: malformed run"};
   split.after_time = event.timestamp;
   append_event(split.after, 0, event.key, event.value, event.headers);
   append(split.after, tail.rest());

@@ -74,8 +74,8 @@ bool TopicPattern::match(std::string_view topic, Captures& captures) const {
     }
     captures.values.emplace_back(level.text, value);
   }
-  const bool many = std::any_of(levels_.begin(), levels_.end(),
-                                [](const Level& l) { return l.kind == Level::Kind::many; });
+  const bool many =
+      std::any_of(levels_.begin(), levels_.end(), [](const Level& l) { return l.kind == Level::Kind::many; });
   return many || count == levels_.size();
 }
 

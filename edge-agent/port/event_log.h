@@ -38,7 +38,7 @@ struct CommitDone {
 };
 
 struct LogUsage {
-  std::int64_t log_bytes = 0;        // database and WAL on disk
+  std::int64_t log_bytes = 0;  // database and WAL on disk
   std::int64_t disk_free_bytes = -1;
 };
 

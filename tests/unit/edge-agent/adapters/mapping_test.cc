@@ -38,7 +38,8 @@ struct Fixture {
 
 TEST(Mapping, NumbersStayAsTheyWereWritten) {
   Fixture f("plain-json");
-  const auto& out = f.deliver("events/climate/kitchen/upper", R"({"t": 21.0, "big": 123456789012345678901234567890, "e":1e400})");
+  const auto& out =
+      f.deliver("events/climate/kitchen/upper", R"({"t": 21.0, "big": 123456789012345678901234567890, "e":1e400})");
   ASSERT_EQ(out.verdict, Mapped::Verdict::events);
   ASSERT_EQ(out.count, 1u);
   EXPECT_EQ(out.key, "site-a/kitchen/upper");
@@ -50,14 +51,16 @@ TEST(Mapping, NumbersStayAsTheyWereWritten) {
 TEST(Mapping, NordwijkGoesToThreeTopicsByAttribute) {
   Fixture f("nordwijk");
   const auto row = [](const char* attribute, const char* value) {
-    return std::string(R"J({"boot":7,"n":12,"loc":"hall","level":"ground","name":"Door (main)","epoch":"2022-10-09T20:13:08Z","capability":"c","attribute":")J") +
+    return std::string(
+               R"J({"boot":7,"n":12,"loc":"hall","level":"ground","name":"Door (main)","epoch":"2022-10-09T20:13:08Z","capability":"c","attribute":")J") +
            attribute + R"(","value":")" + value + R"(","unit":""})";
   };
   const auto& out = f.deliver("nordwijk/Door (main)", row("contact", "open"));
   ASSERT_EQ(out.count, 1u);
   EXPECT_EQ(out.events[0].stream, "door-motion");
-  EXPECT_EQ(out.events[0].value,
-            R"J({"loc":"hall","level":"ground","name":"Door (main)","epoch":"2022-10-09T20:13:08Z","capability":"c","attribute":"contact","value":"open","unit":""})J");
+  EXPECT_EQ(
+      out.events[0].value,
+      R"J({"loc":"hall","level":"ground","name":"Door (main)","epoch":"2022-10-09T20:13:08Z","capability":"c","attribute":"contact","value":"open","unit":""})J");
   EXPECT_EQ(out.key, "site-a/Door (main)");
   EXPECT_EQ(out.confirm, "nordwijk/Door (main)/confirm");
   EXPECT_EQ(out.source.kind, SourceKind::ring);
@@ -86,7 +89,8 @@ TEST(Mapping, RingNotices) {
 
 TEST(Mapping, ZigbeeContactTrueIsClosed) {
   Fixture f("zigbee2mqtt");
-  const auto& out = f.deliver("zigbee2mqtt/ground/front door", R"({"contact":true,"battery":91.5,"last_seen":1700000000123})");
+  const auto& out =
+      f.deliver("zigbee2mqtt/ground/front door", R"({"contact":true,"battery":91.5,"last_seen":1700000000123})");
   ASSERT_EQ(out.count, 1u) << out.reason;
   EXPECT_EQ(out.device, "ground/front door");
   EXPECT_EQ(out.events[0].stream, "doors");
@@ -122,12 +126,14 @@ TEST(Mapping, AbsurdTimesAreKeptWithTheirTrust) {
   EXPECT_EQ(trust("2023-01-01T00:00:00", TimeFormat::any), ClockTrust::local);
   EXPECT_EQ(trust("1699999999.25", TimeFormat::unix_s), ClockTrust::ok);
   EXPECT_EQ(read_device_time("1699999999.25", TimeFormat::any, earliest, now).at, WallMillis{1'699'999'999'250});
-  EXPECT_EQ(read_device_time("07/24/05 00:30:00", TimeFormat::us_local, WallMillis{0}, now).at, WallMillis{1'122'165'000'000});
+  EXPECT_EQ(read_device_time("07/24/05 00:30:00", TimeFormat::us_local, WallMillis{0}, now).at,
+            WallMillis{1'122'165'000'000});
 }
 
 TEST(Mapping, AFileSaysEverythingThatIsWrong) {
   auto document = config::Document::from_text(
-      "mapping = 2\nname = 'x'\n[source]\nkind = 'rung'\n[[topic]]\npattern = 'a/+'\n[[topic.event]]\nstraem = 'x'\n", "m.toml");
+      "mapping = 2\nname = 'x'\n[source]\nkind = 'rung'\n[[topic]]\npattern = 'a/+'\n[[topic.event]]\nstraem = 'x'\n",
+      "m.toml");
   ASSERT_TRUE(document);
   auto mapping = read_mapping(*document);
   ASSERT_FALSE(mapping);
@@ -138,9 +144,10 @@ TEST(Mapping, AFileSaysEverythingThatIsWrong) {
 TEST(JsonParser, RefusesWhatIsNotJson) {
   JsonParser parser(1 << 16);
   JsonObject object;
-  for (const char* bad : {"", "  ", "{", "[1]", "1", "{\"a\":tru}", "{\"a\":01}", "{\"a\":1,}", "{\"a\":1}x", "{\"a\":{\"b\":nul}}",
-                          "{\"a\":[1,{\"b\":+1}]}", "{\"a\":\"\\q\"}", "{a:1}", "{\"a\":\"\xff\"}", "{\"a\":\"x\ny\"}", "{\"a\" 1}",
-                          "{\"a\":[[[[[[[[[1]]]]]]]]]}", "{\"a\":nullx}", "{\"a\":1 2}"})
+  for (const char* bad :
+       {"", "  ", "{", "[1]", "1", "{\"a\":tru}", "{\"a\":01}", "{\"a\":1,}", "{\"a\":1}x", "{\"a\":{\"b\":nul}}",
+        "{\"a\":[1,{\"b\":+1}]}", "{\"a\":\"\\q\"}", "{a:1}", "{\"a\":\"\xff\"}", "{\"a\":\"x\ny\"}", "{\"a\" 1}",
+        "{\"a\":[[[[[[[[[1]]]]]]]]]}", "{\"a\":nullx}", "{\"a\":1 2}"})
     EXPECT_NE(parser.parse(as_bytes(bad), object), "") << bad;
   EXPECT_EQ(parser.parse(as_bytes("{}"), object), "");
   EXPECT_EQ(parser.parse(as_bytes(R"({"a":{"b":[1,2], "c\"d":"x\u00e9"} ,"z":-0.50E+7})"), object), "");
