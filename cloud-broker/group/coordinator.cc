@@ -1,0 +1,220 @@
+#include "cloud-broker/group/coordinator.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "common/base/assert.h"
+
+namespace edgelog::broker::group {
+
+Coordinator::Coordinator(Settings settings, std::uint64_t seed) : settings_(settings), prng_(seed) {}
+
+Group* Coordinator::find(const std::string& id) {
+  const auto at = groups_.find(id);
+  return at == groups_.end() ? nullptr : &at->second;
+}
+
+const Group* Coordinator::find(const std::string& id) const {
+  const auto at = groups_.find(id);
+  return at == groups_.end() ? nullptr : &at->second;
+}
+
+Group* Coordinator::find_or_create(const std::string& id) {
+  if (Group* known = find(id)) return known;
+  if (groups_.size() >= settings_.groups_max) return nullptr;
+  Group& made = groups_[id];
+  made.id = id;
+  return &made;
+}
+
+std::size_t Coordinator::members() const {
+  std::size_t sum = 0;
+  for (const auto& [id, group] : groups_) sum += group.members.size();
+  return sum;
+}
+
+// Kafka's shape: the client's id or the instance id, a dash, a UUID (version 4).
+std::string Coordinator::fresh_member_id(const std::string& prefix) {
+  const std::array<std::uint64_t, 2> words{(prng_.next() & ~0xf000ULL) | 0x4000ULL,
+                                           (prng_.next() & ~(3ULL << 62)) | (2ULL << 62)};
+  constexpr const char* digits = "0123456789abcdef";
+  std::string id = prefix + "-";
+  for (unsigned nibble = 0; nibble < 32; ++nibble) {
+    if (nibble == 8 || nibble == 12 || nibble == 16 || nibble == 20) id += '-';
+    id += digits[words[nibble / 16] >> (60 - 4 * (nibble % 16)) & 15];
+  }
+  return id;
+}
+
+void Coordinator::schedule(Instant when, TimerKind kind, const std::string& group, const std::string& subject,
+                           std::uint64_t phase) {
+  timers_.push({when, next_timer_++, kind, group, subject, phase});
+}
+
+Instant Coordinator::deadline() const { return timers_.empty() ? never : timers_.top().when; }
+
+void Coordinator::expire(At at, Effects& effects) {
+  // A timer that fires may set one for this same instant; those wait for the next call, so that this ends.
+  const std::uint64_t until = next_timer_;
+  while (!timers_.empty() && timers_.top().when <= at.now && timers_.top().number < until) {
+    const Timer timer = timers_.top();
+    timers_.pop();
+    fire(at, timer, effects);
+    // A record must be replayed before the next decision: the caller comes back for what is still due.
+    if (!effects.records.empty()) return;
+  }
+}
+
+void Coordinator::fire(At at, const Timer& timer, Effects& effects) {
+  if (timer.kind == TimerKind::offsets) return expire_offsets(at, effects);
+  Group* group = find(timer.group);
+  if (group == nullptr) return;
+  switch (timer.kind) {
+    case TimerKind::session: return session_expired(at, *group, timer, effects);
+    case TimerKind::pending: {
+      const auto pending = group->pending.find(timer.subject);
+      if (pending == group->pending.end() || pending->second > at.now) return;
+      group->pending.erase(pending);
+      return try_complete_join(at, *group, effects);
+    }
+    case TimerKind::phase:
+      if (timer.phase == group->phase) phase_expired(at, *group, effects);
+      return;
+    case TimerKind::offsets: UNREACHABLE();
+  }
+}
+
+void Coordinator::session_expired(At at, Group& group, const Timer& timer, Effects& effects) {
+  Member* member = group.find(timer.subject);
+  // A timer of a member that left and came back under the same id is told from its present one by the order.
+  if (member == nullptr || member->order != timer.phase) return;
+  member->in_timer_queue = false;
+  // Who waits for our answer is alive, but for a new member whose join nobody seems to wait for any more.
+  const bool waiting = !member->is_new && (member->joining || member->syncing);
+  if (member->expires_at > at.now) return keep_until(group, *member, member->expires_at);
+  if (waiting) return keep_until(group, *member, at.now + member->session_timeout);
+  remove_member(at, group, member->id, ErrorCode::unknown_member_id, effects);
+  member_gone(at, group, effects);
+}
+
+void Coordinator::phase_expired(At at, Group& group, Effects& effects) {
+  if (auto* preparing = std::get_if<PreparingRebalance>(&group.state)) {
+    if (preparing->initial && preparing->member_added && preparing->initial_until < preparing->deadline) {
+      // Members are still arriving: wait once more, but not beyond the rebalance time-out.
+      preparing->member_added = false;
+      preparing->initial_until = std::min(at.now + settings_.initial_rebalance_delay, preparing->deadline);
+      return schedule(preparing->initial_until, TimerKind::phase, group.id, {}, group.phase);
+    }
+    return complete_join(at, group, effects);
+  }
+  // Those who were told to sync and did not are dropped, and the rest joins again.
+  std::vector<std::string> silent;
+  for (const auto& [id, member] : group.members) {
+    if (member.must_sync) silent.push_back(id);
+  }
+  if (silent.empty()) return;
+  for (const std::string& id : silent) remove_member(at, group, id, ErrorCode::unknown_member_id, effects);
+  member_gone(at, group, effects);
+}
+
+void Coordinator::replay(const Record& record) {
+  if (const auto* offset = std::get_if<OffsetRecord>(&record)) return replay_offset(*offset);
+  replay_group(std::get<GroupRecord>(record));
+}
+
+void Coordinator::replay_offset(const OffsetRecord& record) {
+  const auto& [name, topic, partition] = record.key;
+  if (!record.value) {
+    if (Group* group = find(name)) group->offsets.erase({topic, partition});
+    return;
+  }
+  Group& group = groups_[name];  // what is in the log is taken, beyond the limit too
+  group.id = name;
+  group.offsets[{topic, partition}] = *record.value;
+}
+
+// Sets the group to what the record says, and keeps of its members what lives in memory only.
+void Coordinator::replay_group(const GroupRecord& record) {
+  if (!record.value) {
+    groups_.erase(record.group);
+    return;
+  }
+  Group& group = groups_[record.group];
+  group.id = record.group;
+  const GroupSnapshot& says = *record.value;
+  group.protocol_type = says.protocol_type;
+  group.generation = says.generation;
+  group.protocol = says.protocol;
+  group.leader = says.leader;
+  group.state_since = says.state_since;
+  std::erase_if(group.members, [&](const auto& entry) {
+    return std::none_of(says.members.begin(), says.members.end(),
+                        [&](const GroupMember& each) { return each.member_id == entry.first; });
+  });
+  group.instances.clear();
+  for (const GroupMember& each : says.members) {
+    const bool known = group.members.contains(each.member_id);
+    Member& member = group.members[each.member_id];
+    member.assignment = each.assignment;
+    if (each.instance_id) group.instances[*each.instance_id] = each.member_id;
+    if (known) continue;
+    member.id = each.member_id;
+    member.order = group.next_order++;
+    member.instance_id = each.instance_id;
+    member.client_id = each.client_id;
+    member.client_host = each.client_host;
+    member.rebalance_timeout = milliseconds(each.rebalance_timeout_ms);
+    member.session_timeout = milliseconds(each.session_timeout_ms);
+    if (says.protocol) member.protocols = {{*says.protocol, each.subscription}};
+  }
+  ++group.phase;
+  if (group.members.empty()) {
+    group.state = Empty{};
+  } else if (const auto* completing = std::get_if<CompletingRebalance>(&group.state)) {
+    group.state = Stable{completing->sync_deadline};
+    schedule(completing->sync_deadline, TimerKind::phase, group.id, {}, group.phase);
+  } else if (!group.is<Stable>()) {
+    group.state = Stable{};
+  }
+}
+
+void Coordinator::loaded(At at) {
+  for (auto& [id, group] : groups_) {
+    for (auto& [member_id, member] : group.members) touch(at, group, member);
+  }
+  schedule(at.now + settings_.expiry_check_period, TimerKind::offsets, {}, {}, 0);
+}
+
+std::vector<Listed> Coordinator::list() const {
+  std::vector<Listed> all;
+  for (const auto& [id, group] : groups_) all.push_back({id, group.protocol_type, group.state_name()});
+  return all;
+}
+
+Described Coordinator::describe(const std::string& id) const {
+  const Group* group = find(id);
+  if (group == nullptr) return {id, "Dead", {}, {}, {}};
+  Described made{id, group->state_name(), group->protocol_type, {}, {}};
+  const bool stable = group->is<Stable>();
+  if (stable) made.protocol = group->protocol.value_or("");
+  for (const auto& [member_id, member] : group->members) {
+    const Buffer* metadata = stable ? member.metadata_for(made.protocol) : nullptr;
+    made.members.push_back({member_id, member.instance_id, member.client_id, member.client_host,
+                            metadata != nullptr ? *metadata : Buffer(), stable ? member.assignment : Buffer()});
+  }
+  return made;
+}
+
+ErrorCode Coordinator::remove(At, const std::string& id, Effects& effects) {
+  const Group* group = find(id);
+  if (group == nullptr) return ErrorCode::group_id_not_found;
+  if (!group->members.empty() || !group->is<Empty>()) return ErrorCode::non_empty_group;
+  for (const auto& [key, offset] : group->offsets) {
+    effects.records.push_back(OffsetRecord{{id, key.first, key.second}, std::nullopt});
+  }
+  effects.records.push_back(GroupRecord{id, std::nullopt});
+  return ErrorCode::none;
+}
+
+}  // namespace edgelog::broker::group

@@ -1,0 +1,124 @@
+#pragma once
+// The classic group coordinator (KIP-62, 345, 394, 814) of one partition of `__consumer_offsets`: a pure
+// core. A step decides; what must survive it emits as records, which the caller appends and hands to
+// replay() before the next step (Effects in types.h). After a restart the same records are replayed, then
+// loaded() starts every member's session anew, so that members keep their ids and generation. Rules and
+// their numbers: README.md. Shard thread only; requests come checked for an empty group id.
+#include <map>
+#include <queue>
+#include <string>
+#include <vector>
+
+#include "cloud-broker/group/group.h"
+#include "cloud-broker/group/types.h"
+#include "common/base/prng.h"
+
+namespace edgelog::broker::group {
+
+class Coordinator {
+ public:
+  Coordinator(Settings settings, std::uint64_t seed);
+
+  // Answered in this or a later step, once, with this token. A token whose connection is gone is
+  // answered all the same; the caller then drops the answer.
+  void join(At at, Token token, const JoinRequest& request, Effects& effects);
+  void sync(At at, Token token, const SyncRequest& request, Effects& effects);
+
+  ErrorCode heartbeat(At at, const std::string& group, const Who& who);
+  // One error per member, in order.
+  std::vector<ErrorCode> leave(At at, const std::string& group, const std::vector<LeaveMember>& members,
+                               Effects& effects);
+
+  // One error per partition, in order. That a partition exists is the caller's check.
+  std::vector<ErrorCode> commit(At at, const CommitRequest& request, Effects& effects);
+  // Nothing where nothing is committed. Valid until the next step.
+  const CommittedOffset* committed(const std::string& group, const std::string& topic, PartitionIndex partition) const;
+  std::vector<std::pair<std::pair<std::string, PartitionIndex>, CommittedOffset>> committed(const std::string& group) const;
+
+  std::vector<Listed> list() const;
+  Described describe(const std::string& group) const;
+  ErrorCode remove(At at, const std::string& group, Effects& effects);
+  // KIP-496: forgets offsets of a group; 86 (given as such) where members subscribe to the topic.
+  std::vector<ErrorCode> remove_offsets(At at, const std::string& group,
+                                        const std::vector<std::pair<std::string, PartitionIndex>>& partitions,
+                                        Effects& effects);
+  // A topic is gone: so are all offsets committed for it.
+  void topic_removed(const std::string& topic, Effects& effects);
+
+  // The only function that changes what outlives a restart.
+  void replay(const Record& record);
+  // After the last record of a restart.
+  void loaded(At at);
+  // Time has passed: sessions, rebalances, pending ids, old offsets.
+  void expire(At at, Effects& effects);
+  Instant deadline() const;  // when expire() has something to look at; may be early
+
+  std::size_t groups() const { return groups_.size(); }
+  std::size_t members() const;
+
+ private:
+  enum class TimerKind : unsigned char { session, pending, phase, offsets };
+  struct Timer {
+    Instant when;
+    std::uint64_t number;  // orders those of one instant
+    TimerKind kind;
+    std::string group, subject;
+    std::uint64_t phase = 0;
+    bool operator>(const Timer& other) const {
+      return when != other.when ? when > other.when : number > other.number;
+    }
+  };
+
+  Group* find(const std::string& id);
+  const Group* find(const std::string& id) const;
+  Group* find_or_create(const std::string& id);  // nothing where there are too many
+  std::string fresh_member_id(const std::string& prefix);
+  void schedule(Instant when, TimerKind kind, const std::string& group, const std::string& subject, std::uint64_t phase);
+
+  // join.cc
+  void join_new(At at, Group& group, Token token, const JoinRequest& request, Effects& effects);
+  void join_known(At at, Group& group, Token token, const JoinRequest& request, Effects& effects);
+  void join_static(At at, Group& group, Token token, const JoinRequest& request, Effects& effects);
+  void add_member(At at, Group& group, Token token, const JoinRequest& request, const std::string& id, Effects& effects);
+  void rejoin(At at, Group& group, Member& member, Token token, const JoinRequest& request, Effects& effects);
+  void replace_static(At at, Group& group, const std::string& old_id, Token token, const JoinRequest& request, Effects& effects);
+  JoinResponse current_generation(const Group& group, const Member& member, bool with_members) const;
+
+  // rebalance.cc
+  void begin_rebalance(At at, Group& group, Effects& effects);  // from any state but PreparingRebalance
+  void try_complete_join(At at, Group& group, Effects& effects);
+  void complete_join(At at, Group& group, Effects& effects);
+  void drop_absent(At at, Group& group, Effects& effects);
+  bool elect_leader(Group& group);
+  void next_generation(At at, Group& group, Effects& effects);
+  void remove_member(At at, Group& group, const std::string& id, ErrorCode why, Effects& effects);
+  void member_gone(At at, Group& group, Effects& effects);  // after remove_member() calls
+  void touch(At at, Group& group, Member& member);  // a sign of life
+  void keep_until(Group& group, Member& member, Instant when);
+  void enter(At at, Group& group, State state);
+
+  // membership.cc
+  ErrorCode check_member(const Group& group, const Who& who) const;
+  ErrorCode leave_one(Group& group, const LeaveMember& leaving, Effects& effects, At at);
+
+  // offsets.cc
+  ErrorCode check_commit(At at, Group* group, const CommitRequest& request);
+  void expire_offsets(At at, Effects& effects);
+  bool offset_expired(const Group& group, const std::string& topic, const CommittedOffset& offset, WallMillis wall,
+                      const std::optional<std::set<std::string>>& subscribed) const;
+
+  // coordinator.cc
+  void fire(At at, const Timer& timer, Effects& effects);
+  void session_expired(At at, Group& group, const Timer& timer, Effects& effects);
+  void phase_expired(At at, Group& group, Effects& effects);
+  void replay_offset(const OffsetRecord& record);
+  void replay_group(const GroupRecord& record);
+
+  Settings settings_;
+  Prng prng_;
+  std::map<std::string, Group> groups_;
+  std::priority_queue<Timer, std::vector<Timer>, std::greater<>> timers_;
+  std::uint64_t next_timer_ = 0;
+};
+
+}  // namespace edgelog::broker::group
