@@ -168,13 +168,10 @@ void Coordinator::replay_group(const GroupRecord& record) {
     member.session_timeout = milliseconds(each.session_timeout_ms);
     if (says.protocol) member.protocols = {{*says.protocol, each.subscription}};
   }
-  ++group.phase;
+  // The phase stays: its timer looks in Stable too for members that have not synced.
   if (group.members.empty()) {
     group.state = Empty{};
-  } else if (const auto* completing = std::get_if<CompletingRebalance>(&group.state)) {
-    group.state = Stable{completing->sync_deadline};
-    schedule(completing->sync_deadline, TimerKind::phase, group.id, {}, group.phase);
-  } else if (!group.is<Stable>()) {
+  } else {
     group.state = Stable{};
   }
 }

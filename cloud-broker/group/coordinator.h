@@ -81,7 +81,7 @@ class Coordinator {
   void join_static(At at, Group& group, Token token, const JoinRequest& request, Effects& effects);
   void add_member(At at, Group& group, Token token, const JoinRequest& request, const std::string& id, Effects& effects);
   void rejoin(At at, Group& group, Member& member, Token token, const JoinRequest& request, Effects& effects);
-  void replace_static(At at, Group& group, const std::string& old_id, Token token, const JoinRequest& request, Effects& effects);
+  void replace_static(At at, Group& group, const std::string& old_id, const JoinRequest& request, Effects& effects);
   JoinResponse current_generation(const Group& group, const Member& member, bool with_members) const;
 
   // rebalance.cc

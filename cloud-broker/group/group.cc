@@ -44,7 +44,7 @@ std::string Group::choose_protocol() const {
     if (common) votes.emplace(each.name, 0);
   }
   ASSERT(!votes.empty());  // G4
-  for (const auto& [id, member] : members) {
+  for (const auto& [key, member] : members) {
     const auto preferred = std::find_if(member.protocols.begin(), member.protocols.end(),
                                         [&](const Protocol& each) { return votes.contains(each.name); });
     ++votes[preferred->name];
@@ -60,13 +60,13 @@ bool Group::all_joined() const {
 
 Duration Group::rebalance_timeout() const {
   Duration longest{};
-  for (const auto& [id, member] : members) longest = std::max(longest, member.rebalance_timeout);
+  for (const auto& [key, member] : members) longest = std::max(longest, member.rebalance_timeout);
   return longest;
 }
 
 std::size_t Group::metadata_bytes() const {
   std::size_t sum = 0;
-  for (const auto& [id, member] : members) {
+  for (const auto& [key, member] : members) {
     for (const Protocol& each : member.protocols) sum += each.name.size() + each.metadata.size();
   }
   return sum;
@@ -75,7 +75,7 @@ std::size_t Group::metadata_bytes() const {
 std::optional<std::set<std::string>> Group::subscribed_topics() const {
   if (protocol_type != "consumer" || !protocol) return std::nullopt;
   std::set<std::string> topics;
-  for (const auto& [id, member] : members) {
+  for (const auto& [key, member] : members) {
     const Buffer* metadata = member.metadata_for(*protocol);
     const auto found = metadata != nullptr ? topics_of_subscription(*metadata) : std::nullopt;
     if (!found) return std::nullopt;
@@ -86,9 +86,9 @@ std::optional<std::set<std::string>> Group::subscribed_topics() const {
 
 GroupSnapshot Group::snapshot() const {
   GroupSnapshot made{protocol_type, generation, protocol, leader, state_since, {}};
-  for (const auto& [id, member] : members) {
+  for (const auto& [key, member] : members) {
     const Buffer* metadata = protocol ? member.metadata_for(*protocol) : nullptr;
-    made.members.push_back({id, member.instance_id, member.client_id, member.client_host,
+    made.members.push_back({key, member.instance_id, member.client_id, member.client_host,
                             static_cast<std::int32_t>(to_millis(member.rebalance_timeout)),
                             static_cast<std::int32_t>(to_millis(member.session_timeout)),
                             metadata != nullptr ? *metadata : Buffer(), member.assignment});

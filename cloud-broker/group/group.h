@@ -39,12 +39,8 @@ struct PreparingRebalance {
   Instant initial_until{};
   bool member_added = false; // since the last extension
 };
-struct CompletingRebalance {
-  Instant sync_deadline;
-};
-struct Stable {
-  Instant sync_deadline = never;  // while somebody has not fetched its assignment
-};
+struct CompletingRebalance {};  // until the leader has synced; who does not sync in time is dropped
+struct Stable {};
 using State = std::variant<Empty, PreparingRebalance, CompletingRebalance, Stable>;
 
 struct Group {
@@ -59,7 +55,7 @@ struct Group {
   std::map<std::string, Instant> pending;        // ids given out by MEMBER_ID_REQUIRED, and when they expire
   std::map<std::pair<std::string, PartitionIndex>, CommittedOffset> offsets;
   std::uint64_t next_order = 0;
-  std::uint64_t phase = 0;  // counts changes of state, so that a timer of an earlier one is known as such
+  std::uint64_t phase = 0;  // counts rebalances' steps, so that a timer of an earlier one is known as such
 
   template <class S>
   bool is() const { return std::holds_alternative<S>(state); }

@@ -145,7 +145,7 @@ void Coordinator::join_static(At at, Group& group, Token token, const JoinReques
                      request.protocols.front().metadata == *group.members.at(old_id).metadata_for(*group.protocol));
   const bool was_stable = group.is<Stable>();
   const std::string old_leader = group.leader.value_or("");
-  replace_static(at, group, old_id, token, request, effects);
+  replace_static(at, group, old_id, request, effects);
   Member& member = group.members.at(group.instances.at(*request.who.instance_id));
   if (!was_stable || !same || group.choose_protocol() != group.protocol) {
     rejoin(at, group, member, token, request, effects);
@@ -161,7 +161,7 @@ void Coordinator::join_static(At at, Group& group, Token token, const JoinReques
   effects.answers.push_back({token, std::move(response)});
 }
 
-void Coordinator::replace_static(At at, Group& group, const std::string& old_id, Token token, const JoinRequest& request,
+void Coordinator::replace_static(At at, Group& group, const std::string& old_id, const JoinRequest& request,
                                  Effects& effects) {
   auto node = group.members.extract(old_id);
   Member& member = node.mapped();
@@ -180,7 +180,6 @@ void Coordinator::replace_static(At at, Group& group, const std::string& old_id,
   const auto placed = group.members.insert(std::move(node));
   ASSERT(placed.inserted);
   touch(at, group, placed.position->second);
-  (void)token;
 }
 
 JoinResponse Coordinator::current_generation(const Group& group, const Member& member, bool with_members) const {

@@ -87,9 +87,8 @@ void Coordinator::next_generation(At at, Group& group, Effects& effects) {
     return;
   }
   group.protocol = group.choose_protocol();
-  const Instant sync_deadline = at.now + group.rebalance_timeout();
-  enter(at, group, CompletingRebalance{sync_deadline});
-  schedule(sync_deadline, TimerKind::phase, group.id, {}, group.phase);
+  enter(at, group, CompletingRebalance{});
+  schedule(at.now + group.rebalance_timeout(), TimerKind::phase, group.id, {}, group.phase);
   for (auto& [id, member] : group.members) {
     member.assignment.clear();
     if (!member.joining) continue;  // static, and away
