@@ -66,23 +66,31 @@ MetadataDecision Controller::create(const NewTopic& wanted, const Uuid& fresh) c
   if (const auto why = refuse_topic_name(wanted.name)) {
     return refuse(ErrorCode::invalid_topic, "Topic name is invalid: " + *why);
   }
-  if (is_internal(wanted.name)) return refuse(ErrorCode::invalid_topic, "An internal topic cannot be created by clients.");
-  if (find(wanted.name) != nullptr) return refuse(ErrorCode::topic_already_exists, "Topic '" + wanted.name + "' already exists.");
+  if (is_internal(wanted.name))
+    return refuse(ErrorCode::invalid_topic, "An internal topic cannot be created by clients.");
+  if (find(wanted.name) != nullptr)
+    return refuse(ErrorCode::topic_already_exists, "Topic '" + wanted.name + "' already exists.");
   const std::string key = collision_key(wanted.name);
-  const auto other = std::find_if(topics_.begin(), topics_.end(), [&](const auto& entry) { return collision_key(entry.first) == key; });
+  const auto other = std::find_if(topics_.begin(), topics_.end(),
+                                  [&](const auto& entry) { return collision_key(entry.first) == key; });
   if (other != topics_.end()) {
-    return refuse(ErrorCode::invalid_topic, "Topic '" + wanted.name + "' collides with existing topic: " + other->first);
+    return refuse(ErrorCode::invalid_topic,
+                  "Topic '" + wanted.name + "' collides with existing topic: " + other->first);
   }
   const std::int32_t partitions = wanted.partitions == -1 ? settings_.default_partitions : wanted.partitions;
-  if (partitions < 1) return refuse(ErrorCode::invalid_partitions, "Number of partitions must be larger than 0, or -1 for the default.");
-  if (wanted.replication_factor != -1 && (wanted.replication_factor < 1 || wanted.replication_factor > settings_.brokers)) {
+  if (partitions < 1)
+    return refuse(ErrorCode::invalid_partitions, "Number of partitions must be larger than 0, or -1 for the default.");
+  if (wanted.replication_factor != -1 &&
+      (wanted.replication_factor < 1 || wanted.replication_factor > settings_.brokers)) {
     return refuse(ErrorCode::invalid_replication_factor,
                   "Replication factor: " + std::to_string(wanted.replication_factor) +
                       " larger than available brokers: " + std::to_string(settings_.brokers) + ", or below 1.");
   }
-  if (static_cast<std::int32_t>(topics_.size()) >= settings_.topics_max || partitions_ + partitions > settings_.partitions_max) {
-    return refuse(ErrorCode::policy_violation, "This broker keeps " + std::to_string(settings_.topics_max) + " topics and " +
-                                                   std::to_string(settings_.partitions_max) + " partitions at most.");
+  if (static_cast<std::int32_t>(topics_.size()) >= settings_.topics_max ||
+      partitions_ + partitions > settings_.partitions_max) {
+    return refuse(ErrorCode::policy_violation, "This broker keeps " + std::to_string(settings_.topics_max) +
+                                                   " topics and " + std::to_string(settings_.partitions_max) +
+                                                   " partitions at most.");
   }
   for (const auto& [name, value] : wanted.config) {
     if (const auto why = refuse_config(name, value)) return refuse(ErrorCode::invalid_config, *why);
@@ -93,12 +101,15 @@ MetadataDecision Controller::create(const NewTopic& wanted, const Uuid& fresh) c
 MetadataDecision Controller::create_offsets_topic(const Uuid& fresh) const {
   if (find(offsets_topic) != nullptr) return refuse(ErrorCode::topic_already_exists, {});
   // Group metadata may hold many members' subscriptions in one record.
-  const TopicConfig config{{"cleanup.policy", "compact"}, {"segment.bytes", "104857600"}, {"max.message.bytes", "67108864"}};
-  return {ErrorCode::none, {}, TopicRecord{offsets_topic, TopicRecord::Value{fresh, settings_.offsets_partitions, config}}};
+  const TopicConfig config{
+      {"cleanup.policy", "compact"}, {"segment.bytes", "104857600"}, {"max.message.bytes", "67108864"}};
+  return {
+      ErrorCode::none, {}, TopicRecord{offsets_topic, TopicRecord::Value{fresh, settings_.offsets_partitions, config}}};
 }
 
 MetadataDecision Controller::remove(const std::string& name) const {
-  if (find(name) == nullptr) return refuse(ErrorCode::unknown_topic_or_partition, "This server does not host this topic.");
+  if (find(name) == nullptr)
+    return refuse(ErrorCode::unknown_topic_or_partition, "This server does not host this topic.");
   if (is_internal(name)) return refuse(ErrorCode::invalid_topic, "An internal topic cannot be deleted.");
   return {ErrorCode::none, {}, TopicRecord{name, std::nullopt}};
 }
@@ -106,16 +117,19 @@ MetadataDecision Controller::remove(const std::string& name) const {
 MetadataDecision Controller::add_partitions(const std::string& name, std::int32_t count) const {
   const Topic* topic = find(name);
   if (topic == nullptr) return refuse(ErrorCode::unknown_topic_or_partition, "This server does not host this topic.");
-  if (is_internal(name)) return refuse(ErrorCode::invalid_topic, "Groups are placed by the count of this topic's partitions.");
+  if (is_internal(name))
+    return refuse(ErrorCode::invalid_topic, "Groups are placed by the count of this topic's partitions.");
   if (count == topic->partitions) {
     return refuse(ErrorCode::invalid_partitions, "Topic already has " + std::to_string(count) + " partition(s).");
   }
   if (count < topic->partitions) {
-    return refuse(ErrorCode::invalid_partitions, "The topic " + name + " currently has " + std::to_string(topic->partitions) +
-                                                     " partition(s); " + std::to_string(count) + " would not be an increase.");
+    return refuse(ErrorCode::invalid_partitions, "The topic " + name + " currently has " +
+                                                     std::to_string(topic->partitions) + " partition(s); " +
+                                                     std::to_string(count) + " would not be an increase.");
   }
   if (partitions_ + count - topic->partitions > settings_.partitions_max) {
-    return refuse(ErrorCode::policy_violation, "This broker keeps " + std::to_string(settings_.partitions_max) + " partitions at most.");
+    return refuse(ErrorCode::policy_violation,
+                  "This broker keeps " + std::to_string(settings_.partitions_max) + " partitions at most.");
   }
   return {ErrorCode::none, {}, TopicRecord{name, TopicRecord::Value{topic->id, count, topic->config}}};
 }
@@ -124,18 +138,21 @@ MetadataDecision Controller::with_config(const Topic& topic, TopicConfig config)
   for (const auto& [name, value] : config) {
     if (const auto why = refuse_config(name, value)) return refuse(ErrorCode::invalid_config, *why);
   }
-  return {ErrorCode::none, {}, TopicRecord{topic.name, TopicRecord::Value{topic.id, topic.partitions, std::move(config)}}};
+  return {
+      ErrorCode::none, {}, TopicRecord{topic.name, TopicRecord::Value{topic.id, topic.partitions, std::move(config)}}};
 }
 
 MetadataDecision Controller::replace_config(const std::string& name, const TopicConfig& config) const {
   const Topic* topic = find(name);
-  if (topic == nullptr) return refuse(ErrorCode::unknown_topic_or_partition, "The topic '" + name + "' does not exist.");
+  if (topic == nullptr)
+    return refuse(ErrorCode::unknown_topic_or_partition, "The topic '" + name + "' does not exist.");
   return with_config(*topic, config);
 }
 
 MetadataDecision Controller::alter(const std::string& name, const std::vector<ConfigChange>& changes) const {
   const Topic* topic = find(name);
-  if (topic == nullptr) return refuse(ErrorCode::unknown_topic_or_partition, "The topic '" + name + "' does not exist.");
+  if (topic == nullptr)
+    return refuse(ErrorCode::unknown_topic_or_partition, "The topic '" + name + "' does not exist.");
   TopicConfig config = topic->config;
   for (const ConfigChange& change : changes) {
     const ConfigRow* row = find_topic_config(change.name);

@@ -18,19 +18,19 @@ namespace edgelog::broker {
 inline constexpr const char* offsets_topic = "__consumer_offsets";
 inline constexpr const char* metadata_topic = "__cluster_metadata";
 // The metadata log's own topic id, Kafka's reserved one.
-inline constexpr Uuid metadata_topic_id{std::byte{0}, std::byte{0}, std::byte{0}, std::byte{0}, std::byte{0}, std::byte{0},
-                                        std::byte{0}, std::byte{0}, std::byte{0}, std::byte{0}, std::byte{0}, std::byte{0},
-                                        std::byte{0}, std::byte{0}, std::byte{0}, std::byte{1}};
+inline constexpr Uuid metadata_topic_id{
+    std::byte{0}, std::byte{0}, std::byte{0}, std::byte{0}, std::byte{0}, std::byte{0}, std::byte{0}, std::byte{0},
+    std::byte{0}, std::byte{0}, std::byte{0}, std::byte{0}, std::byte{0}, std::byte{0}, std::byte{0}, std::byte{1}};
 
 inline bool is_internal(const std::string& topic) { return topic == offsets_topic || topic == metadata_topic; }
 
 struct ControllerSettings {
-  std::int32_t default_partitions = 1;      // Kafka's num.partitions
+  std::int32_t default_partitions = 1;  // Kafka's num.partitions
   std::int32_t topics_max = 20'000;
-  std::int32_t partitions_max = 40'000;     // of all topics
-  std::int32_t offsets_partitions = 8;      // of __consumer_offsets; see README.md
-  std::int64_t producer_id_block = 1000;    // as Kafka
-  std::int16_t brokers = 1;                 // that live: the largest replication factor
+  std::int32_t partitions_max = 40'000;   // of all topics
+  std::int32_t offsets_partitions = 8;    // of __consumer_offsets; see README.md
+  std::int64_t producer_id_block = 1000;  // as Kafka
+  std::int16_t brokers = 1;               // that live: the largest replication factor
 };
 
 struct Topic {
@@ -42,15 +42,15 @@ struct Topic {
 
 struct NewTopic {
   std::string name;
-  std::int32_t partitions = -1;             // -1: the default
-  std::int16_t replication_factor = -1;     // -1: the default
+  std::int32_t partitions = -1;          // -1: the default
+  std::int16_t replication_factor = -1;  // -1: the default
   TopicConfig config;
 };
 
 // `record` is there only where `error` is none.
 struct MetadataDecision {
   wire::ErrorCode error = wire::ErrorCode::none;
-  std::string message;                      // for people
+  std::string message;  // for people
   std::optional<MetadataRecord> record;
 };
 

@@ -94,14 +94,16 @@ EncodedMetadata encode(const MetadataRecord& record) {
     return out;
   }
   const auto& ids = std::get<ProducerIdsRecord>(record);
-  return {bytes_of(KeyMessage{format_version, Kind::producer_ids, {}}), bytes_of(ProducerIdsMessage{format_version, ids.next})};
+  return {bytes_of(KeyMessage{format_version, Kind::producer_ids, {}}),
+          bytes_of(ProducerIdsMessage{format_version, ids.next})};
 }
 
 std::optional<MetadataRecord> decode_metadata(Bytes key, std::optional<Bytes> value) {
   KeyMessage parsed;
   if (!parse(key, parsed)) return std::nullopt;
   switch (parsed.kind) {
-    case Kind::topic: return decode_topic(std::move(parsed.name), value);
+    case Kind::topic:
+      return decode_topic(std::move(parsed.name), value);
     case Kind::producer_ids: {
       ProducerIdsMessage message;
       if (!value || !parse(*value, message)) return std::nullopt;

@@ -24,14 +24,18 @@ constexpr std::array table{
     ConfigRow{"file.delete.delay.ms", ConfigType::int64, "60000", "log.segment.delete.delay.ms", "", 0},
     ConfigRow{"flush.messages", ConfigType::int64, "9223372036854775807", "log.flush.interval.messages", "", 1},
     ConfigRow{"flush.ms", ConfigType::int64, "9223372036854775807", "log.flush.interval.ms", "", 0},
-    ConfigRow{"follower.replication.throttled.replicas", ConfigType::list, "", "follower.replication.throttled.replicas", ""},
+    ConfigRow{"follower.replication.throttled.replicas", ConfigType::list, "",
+              "follower.replication.throttled.replicas", ""},
     ConfigRow{"index.interval.bytes", ConfigType::int32, "4096", "log.index.interval.bytes", "", 0, int32_max},
-    ConfigRow{"leader.replication.throttled.replicas", ConfigType::list, "", "leader.replication.throttled.replicas", ""},
+    ConfigRow{"leader.replication.throttled.replicas", ConfigType::list, "", "leader.replication.throttled.replicas",
+              ""},
     ConfigRow{"local.retention.bytes", ConfigType::int64, "-2", "log.local.retention.bytes", "", -2},
     ConfigRow{"local.retention.ms", ConfigType::int64, "-2", "log.local.retention.ms", "", -2},
-    ConfigRow{"max.compaction.lag.ms", ConfigType::int64, "9223372036854775807", "log.cleaner.max.compaction.lag.ms", "", 1},
+    ConfigRow{"max.compaction.lag.ms", ConfigType::int64, "9223372036854775807", "log.cleaner.max.compaction.lag.ms",
+              "", 1},
     ConfigRow{"max.message.bytes", ConfigType::int32, "1048588", "message.max.bytes", "", 0, int32_max},
-    ConfigRow{"message.timestamp.after.max.ms", ConfigType::int64, "3600000", "log.message.timestamp.after.max.ms", "", 0},
+    ConfigRow{"message.timestamp.after.max.ms", ConfigType::int64, "3600000", "log.message.timestamp.after.max.ms", "",
+              0},
     ConfigRow{"message.timestamp.before.max.ms", ConfigType::int64, "9223372036854775807",
               "log.message.timestamp.before.max.ms", "", 0},
     ConfigRow{"message.timestamp.type", ConfigType::string, "CreateTime", "log.message.timestamp.type",
@@ -123,13 +127,15 @@ std::optional<std::string> refuse_config(std::string_view name, std::string_view
       return bad(name, value, "true or false");
     case ConfigType::int16:
     case ConfigType::int32:
-    case ConfigType::int64: return refuse_number(*row, value);
+    case ConfigType::int64:
+      return refuse_number(*row, value);
     case ConfigType::real: {
       const auto parsed = thousandths(value);
       if (parsed && *parsed <= 1000) return std::nullopt;
       return bad(name, value, "a number from 0 to 1");
     }
-    case ConfigType::list: return refuse_list(*row, value);
+    case ConfigType::list:
+      return refuse_list(*row, value);
     case ConfigType::string:
       if (row->choices.empty() || holds(row->choices, value)) return std::nullopt;
       return bad(name, value, "one of " + std::string(row->choices));
@@ -152,16 +158,19 @@ TopicSettings settings_of(const TopicConfig& config) {
   made.segment_bytes = int32("segment.bytes");
   made.segment_ms = int64("segment.ms");
   made.max_message_bytes = int32("max.message.bytes");
-  made.timestamp_type = text("message.timestamp.type") == "LogAppendTime" ? TimestampType::log_append_time : TimestampType::create_time;
+  made.timestamp_type =
+      text("message.timestamp.type") == "LogAppendTime" ? TimestampType::log_append_time : TimestampType::create_time;
   made.timestamp_before_max_ms = int64("message.timestamp.before.max.ms");
   made.timestamp_after_max_ms = int64("message.timestamp.after.max.ms");
   made.delete_retention_ms = int64("delete.retention.ms");
   made.min_compaction_lag_ms = int64("min.compaction.lag.ms");
-  made.min_cleanable_dirty_percent = static_cast<std::int32_t>(thousandths(text("min.cleanable.dirty.ratio")).value_or(500) / 10);
+  made.min_cleanable_dirty_percent =
+      static_cast<std::int32_t>(thousandths(text("min.cleanable.dirty.ratio")).value_or(500) / 10);
   made.min_insync_replicas = int32("min.insync.replicas");
-  constexpr std::array codecs{std::pair{"producer", TopicCompression::producer}, std::pair{"uncompressed", TopicCompression::none},
-                              std::pair{"gzip", TopicCompression::gzip},         std::pair{"snappy", TopicCompression::snappy},
-                              std::pair{"lz4", TopicCompression::lz4},           std::pair{"zstd", TopicCompression::zstd}};
+  constexpr std::array codecs{
+      std::pair{"producer", TopicCompression::producer}, std::pair{"uncompressed", TopicCompression::none},
+      std::pair{"gzip", TopicCompression::gzip},         std::pair{"snappy", TopicCompression::snappy},
+      std::pair{"lz4", TopicCompression::lz4},           std::pair{"zstd", TopicCompression::zstd}};
   for (const auto& [name, codec] : codecs) {
     if (text("compression.type") == name) made.compression = codec;
   }

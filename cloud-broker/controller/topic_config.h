@@ -21,9 +21,9 @@ enum class ConfigType : std::int8_t { boolean = 1, string = 2, int32 = 3, int16 
 struct ConfigRow {
   std::string_view name;
   ConfigType type;
-  std::string_view fallback;       // the default, as text
-  std::string_view broker_name;    // the broker-level synonym
-  std::string_view choices;        // comma-separated, of a string or list; empty: any
+  std::string_view fallback;     // the default, as text
+  std::string_view broker_name;  // the broker-level synonym
+  std::string_view choices;      // comma-separated, of a string or list; empty: any
   std::int64_t least = INT64_MIN, most = INT64_MAX;
 };
 

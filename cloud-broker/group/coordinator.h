@@ -33,7 +33,8 @@ class Coordinator {
   std::vector<ErrorCode> commit(At at, const CommitRequest& request, Effects& effects);
   // Nothing where nothing is committed. Valid until the next step.
   const CommittedOffset* committed(const std::string& group, const std::string& topic, PartitionIndex partition) const;
-  std::vector<std::pair<std::pair<std::string, PartitionIndex>, CommittedOffset>> committed(const std::string& group) const;
+  std::vector<std::pair<std::pair<std::string, PartitionIndex>, CommittedOffset>> committed(
+      const std::string& group) const;
 
   std::vector<Listed> list() const;
   Described describe(const std::string& group) const;
@@ -64,22 +65,22 @@ class Coordinator {
     TimerKind kind;
     std::string group, subject;
     std::uint64_t phase = 0;
-    bool operator>(const Timer& other) const {
-      return when != other.when ? when > other.when : number > other.number;
-    }
+    bool operator>(const Timer& other) const { return when != other.when ? when > other.when : number > other.number; }
   };
 
   Group* find(const std::string& id);
   const Group* find(const std::string& id) const;
   Group* find_or_create(const std::string& id);  // nothing where there are too many
   std::string fresh_member_id(const std::string& prefix);
-  void schedule(Instant when, TimerKind kind, const std::string& group, const std::string& subject, std::uint64_t phase);
+  void schedule(Instant when, TimerKind kind, const std::string& group, const std::string& subject,
+                std::uint64_t phase);
 
   // join.cc
   void join_new(At at, Group& group, Token token, const JoinRequest& request, Effects& effects);
   void join_known(At at, Group& group, Token token, const JoinRequest& request, Effects& effects);
   void join_static(At at, Group& group, Token token, const JoinRequest& request, Effects& effects);
-  void add_member(At at, Group& group, Token token, const JoinRequest& request, const std::string& id, Effects& effects);
+  void add_member(At at, Group& group, Token token, const JoinRequest& request, const std::string& id,
+                  Effects& effects);
   void rejoin(At at, Group& group, Member& member, Token token, const JoinRequest& request, Effects& effects);
   void replace_static(At at, Group& group, const std::string& old_id, const JoinRequest& request, Effects& effects);
   JoinResponse current_generation(const Group& group, const Member& member, bool with_members) const;
@@ -93,7 +94,7 @@ class Coordinator {
   void next_generation(At at, Group& group, Effects& effects);
   void remove_member(At at, Group& group, const std::string& id, ErrorCode why, Effects& effects);
   void member_gone(At at, Group& group, Effects& effects);  // after remove_member() calls
-  void touch(At at, Group& group, Member& member);  // a sign of life
+  void touch(At at, Group& group, Member& member);          // a sign of life
   void keep_until(Group& group, Member& member, Instant when);
   void enter(At at, Group& group, State state);
 

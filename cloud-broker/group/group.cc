@@ -38,9 +38,8 @@ std::string Group::choose_protocol() const {
   ASSERT(!members.empty());
   std::map<std::string, std::size_t> votes;
   for (const Protocol& each : members.begin()->second.protocols) {
-    const bool common = std::all_of(members.begin(), members.end(), [&](const auto& entry) {
-      return entry.second.metadata_for(each.name) != nullptr;
-    });
+    const bool common = std::all_of(members.begin(), members.end(),
+                                    [&](const auto& entry) { return entry.second.metadata_for(each.name) != nullptr; });
     if (common) votes.emplace(each.name, 0);
   }
   ASSERT(!votes.empty());  // G4

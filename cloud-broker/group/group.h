@@ -20,13 +20,13 @@ struct Member {
   std::vector<Protocol> protocols;
   Buffer assignment;
 
-  std::uint64_t order = 0;         // of arrival: the oldest becomes leader
-  bool is_new = false;             // has not completed a join yet
-  std::optional<Token> joining;    // its JoinGroup that waits for the rebalance
-  bool skips_assignment = false;   // of that JoinGroup
-  std::optional<Token> syncing;    // its SyncGroup that waits for the leader's
-  bool must_sync = false;          // was told to sync in this generation and has not
-  Instant expires_at = never;      // session, or the join time-out of a new member
+  std::uint64_t order = 0;        // of arrival: the oldest becomes leader
+  bool is_new = false;            // has not completed a join yet
+  std::optional<Token> joining;   // its JoinGroup that waits for the rebalance
+  bool skips_assignment = false;  // of that JoinGroup
+  std::optional<Token> syncing;   // its SyncGroup that waits for the leader's
+  bool must_sync = false;         // was told to sync in this generation and has not
+  Instant expires_at = never;     // session, or the join time-out of a new member
   bool in_timer_queue = false;
 
   const Buffer* metadata_for(const std::string& protocol) const;
@@ -34,10 +34,10 @@ struct Member {
 
 struct Empty {};
 struct PreparingRebalance {
-  Instant deadline;          // when those who have not rejoined are dropped
-  bool initial = false;      // a group that was empty waits for more members until `initial_until`
+  Instant deadline;      // when those who have not rejoined are dropped
+  bool initial = false;  // a group that was empty waits for more members until `initial_until`
   Instant initial_until{};
-  bool member_added = false; // since the last extension
+  bool member_added = false;  // since the last extension
 };
 struct CompletingRebalance {};  // until the leader has synced; who does not sync in time is dropped
 struct Stable {};
@@ -58,7 +58,9 @@ struct Group {
   std::uint64_t phase = 0;  // counts rebalances' steps, so that a timer of an earlier one is known as such
 
   template <class S>
-  bool is() const { return std::holds_alternative<S>(state); }
+  bool is() const {
+    return std::holds_alternative<S>(state);
+  }
   const char* state_name() const;
 
   Member* find(const std::string& member_id);

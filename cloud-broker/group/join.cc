@@ -28,7 +28,8 @@ void take_over(Member& member, const JoinRequest& request) {
 
 void Coordinator::join(At at, Token token, const JoinRequest& request, Effects& effects) {
   const std::string& id = request.who.member_id;
-  if (request.session_timeout < settings_.session_timeout_min || request.session_timeout > settings_.session_timeout_max) {
+  if (request.session_timeout < settings_.session_timeout_min ||
+      request.session_timeout > settings_.session_timeout_max) {
     return refuse(effects, token, id, ErrorCode::invalid_session_timeout);
   }
   Group* group = find(request.group);
@@ -121,7 +122,8 @@ void Coordinator::add_member(At at, Group& group, Token token, const JoinRequest
   }
 }
 
-void Coordinator::rejoin(At at, Group& group, Member& member, Token token, const JoinRequest& request, Effects& effects) {
+void Coordinator::rejoin(At at, Group& group, Member& member, Token token, const JoinRequest& request,
+                         Effects& effects) {
   take_over(member, request);
   // A second JoinGroup takes the place of the first; who still reads the first may only join again.
   if (member.joining) refuse(effects, *member.joining, member.id, ErrorCode::rebalance_in_progress);
@@ -166,7 +168,8 @@ void Coordinator::replace_static(At at, Group& group, const std::string& old_id,
   auto node = group.members.extract(old_id);
   Member& member = node.mapped();
   if (member.joining) refuse(effects, *member.joining, old_id, ErrorCode::fenced_instance_id);
-  if (member.syncing) effects.answers.push_back({*member.syncing, SyncResponse{ErrorCode::fenced_instance_id, {}, {}, {}}});
+  if (member.syncing)
+    effects.answers.push_back({*member.syncing, SyncResponse{ErrorCode::fenced_instance_id, {}, {}, {}}});
   member.joining.reset();
   member.syncing.reset();
   member.must_sync = false;

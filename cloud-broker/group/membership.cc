@@ -16,9 +16,7 @@ ErrorCode Coordinator::check_member(const Group& group, const Who& who) const {
 }
 
 void Coordinator::sync(At at, Token token, const SyncRequest& request, Effects& effects) {
-  const auto answer = [&](ErrorCode error) {
-    effects.answers.push_back({token, SyncResponse{error, {}, {}, {}}});
-  };
+  const auto answer = [&](ErrorCode error) { effects.answers.push_back({token, SyncResponse{error, {}, {}, {}}}); };
   Group* group = find(request.group);
   if (group == nullptr) return answer(ErrorCode::unknown_member_id);
   if (const ErrorCode error = check_member(*group, request.who); error != ErrorCode::none) return answer(error);
@@ -34,7 +32,8 @@ void Coordinator::sync(At at, Token token, const SyncRequest& request, Effects& 
   member.must_sync = false;
   touch(at, *group, member);
   if (group->is<Stable>()) {
-    effects.answers.push_back({token, SyncResponse{ErrorCode::none, group->protocol_type, group->protocol, member.assignment}});
+    effects.answers.push_back(
+        {token, SyncResponse{ErrorCode::none, group->protocol_type, group->protocol, member.assignment}});
     return;
   }
   if (member.syncing) {  // the newer one takes its place

@@ -55,9 +55,9 @@ std::vector<std::pair<std::pair<std::string, PartitionIndex>, CommittedOffset>> 
   return {known->offsets.begin(), known->offsets.end()};
 }
 
-std::vector<ErrorCode> Coordinator::remove_offsets(At, const std::string& id,
-                                                   const std::vector<std::pair<std::string, PartitionIndex>>& partitions,
-                                                   Effects& effects) {
+std::vector<ErrorCode> Coordinator::remove_offsets(
+    At, const std::string& id, const std::vector<std::pair<std::string, PartitionIndex>>& partitions,
+    Effects& effects) {
   const Group* group = find(id);
   if (group == nullptr) return std::vector<ErrorCode>(partitions.size(), ErrorCode::group_id_not_found);
   std::vector<ErrorCode> errors;
@@ -100,7 +100,8 @@ void Coordinator::expire_offsets(At at, Effects& effects) {
       --left;
     }
     // A group without members and offsets is forgotten too (Dead).
-    if (left == 0 && group.is<Empty>() && group.pending.empty()) effects.records.push_back(GroupRecord{id, std::nullopt});
+    if (left == 0 && group.is<Empty>() && group.pending.empty())
+      effects.records.push_back(GroupRecord{id, std::nullopt});
   }
   schedule(at.now + settings_.expiry_check_period, TimerKind::offsets, {}, {}, 0);
 }

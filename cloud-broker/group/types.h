@@ -23,11 +23,11 @@ struct Settings {
   Duration new_member_join_timeout = seconds(300);  // Kafka's constant: a join nobody waits for any more
   Duration offsets_retention = seconds(7 * 24 * 3600);
   Duration expiry_check_period = seconds(600);
-  std::size_t groups_max = 10'000;            // per coordinator
-  std::size_t members_max = 1'000;            // per group, pending ones too
-  std::size_t member_bytes_max = 16 << 20;    // subscriptions of a group's members together
-  std::size_t offset_metadata_max = 4096;     // Kafka's offset.metadata.max.bytes
-  std::size_t offsets_max = 100'000;          // per group
+  std::size_t groups_max = 10'000;          // per coordinator
+  std::size_t members_max = 1'000;          // per group, pending ones too
+  std::size_t member_bytes_max = 16 << 20;  // subscriptions of a group's members together
+  std::size_t offset_metadata_max = 4096;   // Kafka's offset.metadata.max.bytes
+  std::size_t offsets_max = 100'000;        // per group
 };
 
 // Both clocks of the step: timers count by `now`, records carry `wall`.

@@ -98,7 +98,7 @@ void Connection::serve_pending() {
   if (!pending_.empty()) make_room_for_frame();
 }
 
-std::size_t Connection::serve(Bytes data) {
+std::size_t Connection::serve(MutableBytes data) {
   std::size_t used = 0;
   serving_ = true;
   while (open() && data.size() - used >= length_bytes && may_take()) {

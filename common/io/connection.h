@@ -65,7 +65,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void on_readable();
   bool read_once();
   // Serves the whole frames at the beginning of `data` as far as may_take(); gives how many bytes it used.
-  std::size_t serve(Bytes data);
+  std::size_t serve(MutableBytes data);
   void serve_pending();
   bool make_room_for_frame();
   void release_ready();

@@ -41,12 +41,13 @@ class Clients {
   virtual std::size_t room() const = 0;
 };
 
-// Who serves: a shard. `request` is a frame without its length, valid during the call only.
+// Who serves: a shard. `request` is a frame without its length, valid during the call only; the shard may
+// write into it, since a record batch is stamped where it lies.
 class Service {
  public:
   virtual ~Service() = default;
   virtual void opened(ConnectionId connection, const std::string& peer_host) = 0;
-  virtual void request(ConnectionId connection, Ticket ticket, Bytes request) = 0;
+  virtual void request(ConnectionId connection, Ticket ticket, MutableBytes request) = 0;
   virtual void closed(ConnectionId connection) = 0;
 };
 

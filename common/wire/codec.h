@@ -207,9 +207,19 @@ void Decoder::read_optional(std::optional<T>& f, bool null) {
   }
 }
 
+// A large byte field that an encoder left out: it belongs at `at` of the encoded bytes, and the caller sends
+// it from where it lies.
+struct Splice {
+  std::size_t at;
+  Bytes bytes;
+};
+inline constexpr std::size_t splice_bytes_min = 1024;  // a smaller one is copied
+
 class Encoder {
  public:
-  Encoder(Buffer& out, Version version, bool flexible) : out_(out), version_(version), flexible_(flexible) {}
+  // With `splices`, byte fields from splice_bytes_min on are noted there instead of copied.
+  Encoder(Buffer& out, Version version, bool flexible, std::vector<Splice>* splices = nullptr)
+      : out_(out), splices_(splices), version_(version), flexible_(flexible) {}
   template <class T>
   void field(const T& f, Versions in = always, Nullable null = never_null) {
     if (in.has(version_)) write(f, null.has(version_));
@@ -247,6 +257,7 @@ class Encoder {
   }
 
   Buffer& out_;
+  std::vector<Splice>* splices_;
   Version version_;
   bool flexible_;
 };
@@ -269,7 +280,10 @@ void Encoder::write(const T& f, bool null) {
     blob(f.data(), f.size());
   } else if constexpr (std::is_same_v<T, Bytes>) {
     length(static_cast<std::int64_t>(f.size()), 4);
-    blob(f.data(), f.size());
+    if (splices_ != nullptr && f.size() >= splice_bytes_min)
+      splices_->push_back({out_.size(), f});
+    else
+      blob(f.data(), f.size());
   } else if constexpr (detail::is_vector<T>) {
     length(static_cast<std::int64_t>(f.size()), 4);
     for (const auto& x : f) write(x, false);
@@ -305,6 +319,12 @@ bool decode(Bytes in, Version v, M& m) {
 template <class M>
 void encode(const M& m, Version v, Buffer& out) {
   Encoder e(out, v, v >= M::api.flexible);
+  M::describe(e, m);
+}
+// Appends all but the large byte fields: see Splice. Those must outlive what is done with `splices`.
+template <class M>
+void encode_spliced(const M& m, Version v, Buffer& out, std::vector<Splice>& splices) {
+  Encoder e(out, v, v >= M::api.flexible, &splices);
   M::describe(e, m);
 }
 

@@ -30,7 +30,7 @@ class Echo : public Service {
     EXPECT_EQ(host, "127.0.0.1");
     now_open.insert(id);
   }
-  void request(ConnectionId id, Ticket ticket, Bytes request) override {
+  void request(ConnectionId id, Ticket ticket, MutableBytes request) override {
     ++served;
     const std::string text(as_text(request));
     if (text == "none") return clients->no_response(id, ticket);

@@ -1,0 +1,192 @@
+#include "cloud-broker/server/group_service.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/base/assert.h"
+#include "common/base/log.h"
+
+namespace edgelog::broker {
+
+using group::At;
+using wire::ErrorCode;
+
+std::int32_t group_partition(const std::string& group, std::int32_t count) {
+  std::uint32_t hash = 0;
+  for (const char c : group) hash = hash * 31 + static_cast<unsigned char>(c);
+  return static_cast<std::int32_t>(hash & 0x7fffffffU) % count;
+}
+
+GroupService::GroupService(Store& store, CommitWaits& waits, InternalLog& log, Controller& controller,
+                           MetadataLog& metadata, BrokerMetrics& metrics, Prng& prng, group::Settings settings)
+    : store_(store),
+      waits_(waits),
+      log_(log),
+      controller_(controller),
+      metadata_(metadata),
+      metrics_(metrics),
+      prng_(prng),
+      settings_(settings) {}
+
+Status GroupService::start(At at) {
+  const Topic* topic = controller_.find(offsets_topic);
+  return topic != nullptr ? load(at, *topic) : Status(Ok{});
+}
+
+Status GroupService::load(At at, const Topic& topic) {
+  ASSERT(shards_.empty());
+  std::vector<Shard> loaded;
+  for (std::int32_t index = 0; index < topic.partitions; ++index) {
+    Shard shard{store_.find({topic.id, PartitionIndex{index}}),
+                std::make_unique<group::Coordinator>(settings_, prng_.next())};
+    ASSERT(shard.partition != nullptr);
+    if (!shard.partition->damage().empty()) {
+      return Error{Code::corrupt, std::string(offsets_topic) + ": " + shard.partition->damage()};
+    }
+    TRY(log_.replay(*shard.partition, [&](Bytes key, std::optional<Bytes> value) -> Status {
+      const char* why = "";
+      // Records that only a newer coordinator understands are left alone, as Kafka does.
+      if (const auto record = group::decode(key, value, why))
+        shard.coordinator->replay(*record);
+      else
+        LOG(warning, "{}-{}: record left out: {}", offsets_topic, index, why);
+      return Ok{};
+    }));
+    shard.coordinator->loaded(at);
+    loaded.push_back(std::move(shard));
+  }
+  shards_ = std::move(loaded);
+  return Ok{};
+}
+
+void GroupService::when_ready(At at, std::function<void(bool)> done) {
+  if (ready()) return done(true);
+  metadata_.perform(controller_.create_offsets_topic(metadata_.fresh_id()), at.wall, [](ErrorCode, std::string) {});
+  const Topic* topic = controller_.find(offsets_topic);
+  // Its records are appended after the topic's own, so nothing has to wait for that one.
+  done(topic != nullptr && load(at, *topic));
+}
+
+GroupService::Shard& GroupService::shard_of(const std::string& group) {
+  ASSERT(ready());
+  return shards_[static_cast<std::size_t>(group_partition(group, static_cast<std::int32_t>(shards_.size())))];
+}
+
+void GroupService::join(At at, const group::JoinRequest& request, JoinDone done) {
+  const group::Token token{next_token_++};
+  waiting_.emplace(token, std::move(done));
+  Shard& shard = shard_of(request.group);
+  group::Effects effects;
+  shard.coordinator->join(at, token, request, effects);
+  carry_out(at, shard, std::move(effects), [](ErrorCode) {});
+}
+
+void GroupService::sync(At at, const group::SyncRequest& request, SyncDone done) {
+  const group::Token token{next_token_++};
+  waiting_.emplace(token, std::move(done));
+  Shard& shard = shard_of(request.group);
+  group::Effects effects;
+  shard.coordinator->sync(at, token, request, effects);
+  carry_out(at, shard, std::move(effects), [](ErrorCode) {});
+}
+
+ErrorCode GroupService::heartbeat(At at, const std::string& group, const group::Who& who) {
+  return shard_of(group).coordinator->heartbeat(at, group, who);
+}
+
+// Appends, replays, and holds the answers.
+void GroupService::carry_out(At at, Shard& shard, group::Effects effects, std::function<void(ErrorCode)> done) {
+  metrics_.group_steps.add();
+  Offset commit_at = shard.partition->end();
+  ErrorCode error = ErrorCode::none;
+  if (!effects.records.empty()) error = append(at, shard, effects, commit_at);
+  for (const group::Record& record : effects.records) {
+    const bool offset = std::holds_alternative<group::OffsetRecord>(record);
+    if (error == ErrorCode::none || !offset) shard.coordinator->replay(record);
+  }
+  auto answers = std::make_shared<std::vector<group::Answer>>(std::move(effects.answers));
+  const auto finish = [this, answers, error, done = std::move(done)](bool) {
+    done(error);
+    deliver(std::move(*answers), error);
+  };
+  if (error != ErrorCode::none) return finish(false);
+  waits_.when(*shard.partition, commit_at, finish);
+}
+
+ErrorCode GroupService::append(At at, Shard& shard, const group::Effects& effects, Offset& commit_at) {
+  std::vector<LogRecord> records;
+  records.reserve(effects.records.size());
+  for (const group::Record& record : effects.records) {
+    group::EncodedRecord encoded = group::encode(record);
+    records.push_back({std::move(encoded.key), std::move(encoded.value)});
+  }
+  const AppendResult result = log_.append(*shard.partition, records, at.wall);
+  commit_at = result.commit_at;
+  return result.error == 0 ? ErrorCode::none : ErrorCode::coordinator_not_available;
+}
+
+void GroupService::deliver(std::vector<group::Answer> answers, ErrorCode error) {
+  for (group::Answer& answer : answers) {
+    auto node = waiting_.extract(answer.token);
+    ASSERT(!node.empty());
+    if (auto* join = std::get_if<group::JoinResponse>(&answer.response)) {
+      if (error != ErrorCode::none) join->error = error;
+      std::get<JoinDone>(node.mapped())(*join);
+    } else {
+      auto& sync = std::get<group::SyncResponse>(answer.response);
+      if (error != ErrorCode::none) sync.error = error;
+      std::get<SyncDone>(node.mapped())(sync);
+    }
+  }
+}
+
+void GroupService::read(const std::string& group, std::function<void(const group::Coordinator*)> done) {
+  Shard& shard = shard_of(group);
+  waits_.when(*shard.partition, shard.partition->end(),
+              [coordinator = shard.coordinator.get(), done = std::move(done)](bool) { done(coordinator); });
+}
+
+std::vector<const group::Coordinator*> GroupService::coordinators() const {
+  std::vector<const group::Coordinator*> all;
+  for (const Shard& shard : shards_) all.push_back(shard.coordinator.get());
+  return all;
+}
+
+void GroupService::topic_removed(At at, const std::string& topic) {
+  for (Shard& shard : shards_) {
+    group::Effects effects;
+    shard.coordinator->topic_removed(topic, effects);
+    if (!effects.records.empty()) carry_out(at, shard, std::move(effects), [](ErrorCode) {});
+  }
+}
+
+void GroupService::tick(At at) {
+  for (Shard& shard : shards_) {
+    if (shard.coordinator->deadline() > at.now) continue;
+    group::Effects effects;
+    shard.coordinator->expire(at, effects);
+    carry_out(at, shard, std::move(effects), [](ErrorCode) {});
+  }
+  metrics_.groups.set(static_cast<std::int64_t>(groups()));
+  metrics_.members.set(static_cast<std::int64_t>(members()));
+}
+
+Instant GroupService::deadline() const {
+  Instant first = never;
+  for (const Shard& shard : shards_) first = std::min(first, shard.coordinator->deadline());
+  return first;
+}
+
+std::size_t GroupService::groups() const {
+  std::size_t sum = 0;
+  for (const Shard& shard : shards_) sum += shard.coordinator->groups();
+  return sum;
+}
+
+std::size_t GroupService::members() const {
+  std::size_t sum = 0;
+  for (const Shard& shard : shards_) sum += shard.coordinator->members();
+  return sum;
+}
+
+}  // namespace edgelog::broker

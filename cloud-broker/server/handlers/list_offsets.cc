@@ -1,0 +1,90 @@
+// ListOffsets (2), versions 1-10. Timestamps: -1 the committed end (read_committed: the last stable offset),
+// -2 and -4 the log's start, -3 the record with the largest timestamp, -5 none (nothing is tiered), else the
+// first record not older, looked for inside of compressed batches too; none is offset -1 and no error.
+// Refuses per partition: 29, 3, 74, 75, 56, and 42 for one that is named twice.
+#include "common/wire/list_offsets.h"
+
+#include <set>
+
+#include "cloud-broker/server/handlers/handlers.h"
+#include "cloud-broker/server/handlers/shared.h"
+
+namespace edgelog::broker {
+
+namespace {
+
+using wire::ErrorCode;
+using Answer = wire::ListOffsetsResponse::Topic::Partition;
+
+enum Mark : std::int64_t {
+  latest = -1,
+  earliest = -2,
+  largest_timestamp = -3,
+  earliest_local = -4,
+  latest_tiered = -5
+};
+
+void look_up(Partition& partition, std::int64_t timestamp, Offset limit, Answer& answer) {
+  if (timestamp == Mark::latest) {
+    answer.offset = limit;
+    answer.leader_epoch = partition.leader_epoch();
+  } else if (timestamp == Mark::earliest || timestamp == Mark::earliest_local) {
+    answer.offset = partition.log_start();
+    answer.leader_epoch = partition.epoch_at(answer.offset);
+  } else if (timestamp == Mark::largest_timestamp || timestamp >= 0) {
+    const TimedOffset found =
+        timestamp >= 0 ? partition.offset_for_time(timestamp, limit) : partition.max_timestamp(limit);
+    answer.error_code = static_cast<ErrorCode>(found.error);
+    answer.offset = found.offset;
+    answer.timestamp = found.timestamp;
+    answer.leader_epoch = found.epoch;
+  } else if (timestamp != Mark::latest_tiered) {
+    answer.error_code = ErrorCode::unsupported_version;
+  }
+}
+
+Answer answer_one(World& world, const Context& context, const std::string& topic,
+                  const wire::ListOffsetsRequest::Topic::Partition& wanted, std::int8_t isolation) {
+  Answer answer;
+  answer.partition_index = wanted.partition_index;
+  Partition* partition = world.find(topic, wanted.partition_index);
+  if (!world.authorizer.allows(context, Operation::describe, Resource::topic, topic)) {
+    answer.error_code = ErrorCode::topic_authorization_failed;
+  } else if (partition == nullptr) {
+    answer.error_code = ErrorCode::unknown_topic_or_partition;
+  } else if (!partition->damage().empty()) {
+    answer.error_code = ErrorCode::kafka_storage_error;
+  } else {
+    answer.error_code = check_leader_epoch(*partition, wanted.current_leader_epoch);
+    if (answer.error_code != ErrorCode::none) return answer;
+    look_up(*partition, wanted.timestamp, isolation == 1 ? partition->last_stable() : partition->committed(), answer);
+  }
+  return answer;
+}
+
+}  // namespace
+
+void handle_list_offsets(World& world, const Context& context, const wire::ListOffsetsRequest& request) {
+  wire::ListOffsetsResponse response;
+  std::set<std::pair<std::string, PartitionIndex>> seen, twice;
+  for (const auto& topic : request.topics) {
+    for (const auto& each : topic.partitions) {
+      if (!seen.insert({topic.name, each.partition_index}).second) twice.insert({topic.name, each.partition_index});
+    }
+  }
+  for (const auto& topic : request.topics) {
+    auto& out = response.topics.emplace_back();
+    out.name = topic.name;
+    for (const auto& each : topic.partitions) {
+      if (twice.contains({topic.name, each.partition_index})) {
+        out.partitions.emplace_back().partition_index = each.partition_index;
+        out.partitions.back().error_code = ErrorCode::invalid_request;
+      } else {
+        out.partitions.push_back(answer_one(world, context, topic.name, each, request.isolation_level));
+      }
+    }
+  }
+  world.replies.send(context, response);
+}
+
+}  // namespace edgelog::broker

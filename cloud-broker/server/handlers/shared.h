@@ -1,0 +1,29 @@
+#pragma once
+// What several handlers do in the same way.
+#include <optional>
+
+#include "cloud-broker/server/world.h"
+#include "common/wire/errors.h"
+
+namespace edgelog::broker {
+
+// KIP-320: a client says under which leader epoch it knows a partition. -1: it does not.
+inline wire::ErrorCode check_leader_epoch(const Partition& partition, LeaderEpoch claimed) {
+  if (claimed.value() < 0 || claimed == partition.leader_epoch()) return wire::ErrorCode::none;
+  return claimed < partition.leader_epoch() ? wire::ErrorCode::fenced_leader_epoch
+                                            : wire::ErrorCode::unknown_leader_epoch;
+}
+
+// Bits of KIP-430 for whoever may do everything.
+inline constexpr std::int32_t topic_operations =
+    1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 10 | 1 << 11;
+inline constexpr std::int32_t cluster_operations = 1 << 5 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12;
+inline constexpr std::int32_t group_operations = 1 << 3 | 1 << 6 | 1 << 8;
+
+inline constexpr const char* not_authorized = "Authorization failed.";
+
+inline std::optional<std::string> text_or_null(std::string text) {
+  return text.empty() ? std::nullopt : std::optional<std::string>(std::move(text));
+}
+
+}  // namespace edgelog::broker

@@ -1,0 +1,157 @@
+#include "cloud-broker/server/metadata_log.h"
+
+#include <utility>
+
+#include "common/base/assert.h"
+#include "common/base/log.h"
+
+namespace edgelog::broker {
+
+using wire::ErrorCode;
+
+namespace {
+// Compacted, so that it holds what is, not what was.
+TopicSettings metadata_settings() {
+  return settings_of({{"cleanup.policy", "compact"}, {"segment.bytes", "16777216"}, {"max.message.bytes", "16777216"}});
+}
+}  // namespace
+
+MetadataLog::MetadataLog(Store& store, CommitWaits& waits, InternalLog& log, Controller& controller, Prng& prng,
+                         Removed removed)
+    : store_(store), waits_(waits), log_(log), controller_(controller), prng_(prng), removed_(std::move(removed)) {}
+
+Uuid MetadataLog::fresh_id() {
+  Uuid id;
+  store_big(id.data(), (prng_.next() & ~0xf000ULL) | 0x4000ULL);
+  store_big(id.data() + sizeof(std::uint64_t), (prng_.next() & ~(3ULL << 62)) | (2ULL << 62));
+  return id;
+}
+
+Status MetadataLog::start(WallMillis) {
+  const PartitionId id{metadata_topic_id, PartitionIndex{0}};
+  partition_ = store_.find(id);
+  if (partition_ == nullptr) {
+    // Data without metadata is not ours to tidy up.
+    if (!store_.all().empty())
+      return Error{Code::corrupt, "the data directory holds partitions but no cluster metadata"};
+    auto made = store_.create(id, metadata_settings());
+    if (!made) return std::move(made).error();
+    partition_ = *made;
+  }
+  if (!partition_->damage().empty()) return Error{Code::corrupt, "cluster metadata: " + partition_->damage()};
+  TRY(log_.replay(*partition_, [this](Bytes key, std::optional<Bytes> value) -> Status {
+    const auto record = decode_metadata(key, value);
+    if (!record) return Error{Code::unsupported, "cluster metadata: a record of an unknown kind or version"};
+    controller_.replay(*record);
+    return Ok{};
+  }));
+  controller_.loaded();
+  return align_store();
+}
+
+Status MetadataLog::align_store() {
+  std::vector<PartitionId> unknown;
+  for (const Partition* partition : store_.all()) {
+    const PartitionId& id = partition->id();
+    if (id.topic == metadata_topic_id) continue;
+    const Topic* topic = controller_.find(id.topic);
+    if (topic == nullptr || id.index.value() >= topic->partitions) unknown.push_back(id);
+  }
+  for (const PartitionId& id : unknown) store_.remove(id);
+  for (const auto& [name, topic] : controller_.topics()) {
+    TRY(create_partitions(topic, 0));
+    const TopicSettings settings = settings_of(topic.config);
+    for (std::int32_t index = 0; index < topic.partitions; ++index) {
+      store_.find({topic.id, PartitionIndex{index}})->set_settings(settings);
+    }
+  }
+  return Ok{};
+}
+
+Status MetadataLog::create_partitions(const Topic& topic, std::int32_t from) {
+  const TopicSettings settings = settings_of(topic.config);
+  for (std::int32_t index = from; index < topic.partitions; ++index) {
+    const PartitionId id{topic.id, PartitionIndex{index}};
+    if (store_.find(id) != nullptr) continue;
+    if (auto made = store_.create(id, settings); !made) {
+      Topic partial = topic;
+      partial.partitions = index;
+      remove_partitions(partial, from);
+      return std::move(made).error();
+    }
+  }
+  return Ok{};
+}
+
+void MetadataLog::remove_partitions(const Topic& topic, std::int32_t from) {
+  for (std::int32_t index = from; index < topic.partitions; ++index) {
+    const PartitionId id{topic.id, PartitionIndex{index}};
+    waits_.removed(id);
+    store_.remove(id);
+  }
+}
+
+ErrorCode MetadataLog::append(const MetadataRecord& record, WallMillis wall, Offset& commit_at) {
+  EncodedMetadata encoded = encode(record);
+  const std::vector<LogRecord> records{{std::move(encoded.key), std::move(encoded.value)}};
+  const AppendResult result = log_.append(*partition_, records, wall);
+  if (result.error != 0) return static_cast<ErrorCode>(result.error);
+  commit_at = result.commit_at;
+  return ErrorCode::none;
+}
+
+void MetadataLog::perform(MetadataDecision decision, WallMillis wall, Done done) {
+  if (decision.error != ErrorCode::none || !decision.record) return done(decision.error, std::move(decision.message));
+  const auto& record = std::get<TopicRecord>(*decision.record);
+  const Topic* known = controller_.find(record.name);
+  const std::int32_t had = known != nullptr ? known->partitions : 0;
+  const Topic before = known != nullptr ? *known : Topic{record.name, {}, 0, {}};
+  Topic after = before;
+  if (record.value) {
+    after = {record.name, record.value->id, record.value->partitions, record.value->config};
+    // Before the record, so that the topic is never visible without its partitions.
+    if (Status made = create_partitions(after, had); !made) {
+      LOG(warning, "create topic {}: {}", record.name, made.error().what);
+      return done(ErrorCode::kafka_storage_error, made.error().what);
+    }
+  }
+  Offset commit_at;
+  if (const ErrorCode error = append(*decision.record, wall, commit_at); error != ErrorCode::none) {
+    if (record.value) remove_partitions(after, had);
+    return done(error, "The cluster metadata could not be written.");
+  }
+  controller_.replay(*decision.record);
+  if (record.value && known != nullptr) {
+    for (std::int32_t index = 0; index < after.partitions; ++index) {
+      store_.find({after.id, PartitionIndex{index}})->set_settings(settings_of(after.config));
+    }
+  }
+  const bool removes = !record.value;
+  waits_.when(*partition_, commit_at, [this, removes, before, done = std::move(done)](bool) {
+    if (removes) to_remove_.push_back(before);
+    done(ErrorCode::none, {});
+  });
+}
+
+void MetadataLog::producer_id(WallMillis wall, std::function<void(ErrorCode, ProducerId)> done) {
+  auto id = controller_.take_producer_id();
+  if (!id) {
+    const MetadataRecord claim = controller_.claim_producer_ids();
+    if (const ErrorCode error = append(claim, wall, ids_claimed_at_); error != ErrorCode::none) {
+      return done(error, no_producer);
+    }
+    controller_.replay(claim);
+    id = controller_.take_producer_id();
+    ASSERT(id.has_value());
+  }
+  waits_.when(*partition_, ids_claimed_at_, [id = *id, done = std::move(done)](bool) { done(ErrorCode::none, id); });
+}
+
+void MetadataLog::end_of_turn() {
+  for (const Topic& topic : std::exchange(to_remove_, {})) {
+    removed_(topic);
+    remove_partitions(topic, 0);
+  }
+}
+
+}  // namespace edgelog::broker
