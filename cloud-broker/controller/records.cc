@@ -102,8 +102,7 @@ std::optional<MetadataRecord> decode_metadata(Bytes key, std::optional<Bytes> va
   KeyMessage parsed;
   if (!parse(key, parsed)) return std::nullopt;
   switch (parsed.kind) {
-    case Kind::topic:
-      return decode_topic(std::move(parsed.name), value);
+    case Kind::topic: return decode_topic(std::move(parsed.name), value);
     case Kind::producer_ids: {
       ProducerIdsMessage message;
       if (!value || !parse(*value, message)) return std::nullopt;

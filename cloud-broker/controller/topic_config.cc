@@ -127,15 +127,13 @@ std::optional<std::string> refuse_config(std::string_view name, std::string_view
       return bad(name, value, "true or false");
     case ConfigType::int16:
     case ConfigType::int32:
-    case ConfigType::int64:
-      return refuse_number(*row, value);
+    case ConfigType::int64: return refuse_number(*row, value);
     case ConfigType::real: {
       const auto parsed = thousandths(value);
       if (parsed && *parsed <= 1000) return std::nullopt;
       return bad(name, value, "a number from 0 to 1");
     }
-    case ConfigType::list:
-      return refuse_list(*row, value);
+    case ConfigType::list: return refuse_list(*row, value);
     case ConfigType::string:
       if (row->choices.empty() || holds(row->choices, value)) return std::nullopt;
       return bad(name, value, "one of " + std::string(row->choices));
@@ -143,38 +141,28 @@ std::optional<std::string> refuse_config(std::string_view name, std::string_view
   UNREACHABLE();
 }
 
-TopicSettings settings_of(const TopicConfig& config) {
-  const auto text = [&](std::string_view name) -> std::string_view {
-    const auto at = config.find(std::string(name));
-    return at != config.end() ? std::string_view(at->second) : find_topic_config(name)->fallback;
-  };
-  const auto int64 = [&](std::string_view name) { return number(text(name)).value_or(0); };
-  const auto int32 = [&](std::string_view name) { return static_cast<std::int32_t>(int64(name)); };
-  TopicSettings made;
-  made.cleanup_delete = holds(text("cleanup.policy"), "delete");
-  made.cleanup_compact = holds(text("cleanup.policy"), "compact");
-  made.retention_ms = int64("retention.ms");
-  made.retention_bytes = int64("retention.bytes");
-  made.segment_bytes = int32("segment.bytes");
-  made.segment_ms = int64("segment.ms");
-  made.max_message_bytes = int32("max.message.bytes");
-  made.timestamp_type =
-      text("message.timestamp.type") == "LogAppendTime" ? TimestampType::log_append_time : TimestampType::create_time;
-  made.timestamp_before_max_ms = int64("message.timestamp.before.max.ms");
-  made.timestamp_after_max_ms = int64("message.timestamp.after.max.ms");
-  made.delete_retention_ms = int64("delete.retention.ms");
-  made.min_compaction_lag_ms = int64("min.compaction.lag.ms");
-  made.min_cleanable_dirty_percent =
-      static_cast<std::int32_t>(thousandths(text("min.cleanable.dirty.ratio")).value_or(500) / 10);
-  made.min_insync_replicas = int32("min.insync.replicas");
-  constexpr std::array codecs{
-      std::pair{"producer", TopicCompression::producer}, std::pair{"uncompressed", TopicCompression::none},
-      std::pair{"gzip", TopicCompression::gzip},         std::pair{"snappy", TopicCompression::snappy},
-      std::pair{"lz4", TopicCompression::lz4},           std::pair{"zstd", TopicCompression::zstd}};
-  for (const auto& [name, codec] : codecs) {
-    if (text("compression.type") == name) made.compression = codec;
-  }
-  return made;
+std::string_view config_text(const TopicConfig& config, std::string_view name) {
+  const auto at = config.find(std::string(name));
+  if (at != config.end()) return at->second;
+  const ConfigRow* row = find_topic_config(name);
+  ASSERT(row != nullptr);
+  return row->fallback;
+}
+
+std::int64_t config_number(const TopicConfig& config, std::string_view name) {
+  const auto parsed = number(config_text(config, name));
+  ASSERT(parsed.has_value());  // it passed refuse_config()
+  return *parsed;
+}
+
+std::int32_t config_percent(const TopicConfig& config, std::string_view name) {
+  const auto parsed = thousandths(config_text(config, name));
+  ASSERT(parsed.has_value());
+  return static_cast<std::int32_t>(*parsed / 10);
+}
+
+bool config_holds(const TopicConfig& config, std::string_view name, std::string_view item) {
+  return holds(config_text(config, name), item);
 }
 
 }  // namespace edgelog::broker

@@ -1,6 +1,6 @@
 #pragma once
 // Topic configuration by Kafka's names: what may be set, the defaults (Kafka 4.x), what a value must look
-// like, and what the settings mean to a partition. A topic keeps only what was set. Names that Kafka knows
+// like. A topic keeps only what was set. Names that Kafka knows
 // and that change nothing here (flush.messages, remote.*, ...) are taken and given back, since tools set them.
 #include <cstdint>
 #include <map>
@@ -8,8 +8,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-
-#include "cloud-broker/partition/settings.h"
 
 namespace edgelog::broker {
 
@@ -32,7 +30,10 @@ const ConfigRow* find_topic_config(std::string_view name);
 
 // Why `value` cannot be set; nothing if it can.
 std::optional<std::string> refuse_config(std::string_view name, std::string_view value);
-// Of values that passed refuse_config().
-TopicSettings settings_of(const TopicConfig& config);
+// What is set, or the default. Numbers and ratios of values that passed refuse_config().
+std::string_view config_text(const TopicConfig& config, std::string_view name);
+std::int64_t config_number(const TopicConfig& config, std::string_view name);
+std::int32_t config_percent(const TopicConfig& config, std::string_view name);  // of a ratio
+bool config_holds(const TopicConfig& config, std::string_view name, std::string_view item);
 
 }  // namespace edgelog::broker

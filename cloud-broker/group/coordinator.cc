@@ -71,8 +71,7 @@ void Coordinator::fire(At at, const Timer& timer, Effects& effects) {
   Group* group = find(timer.group);
   if (group == nullptr) return;
   switch (timer.kind) {
-    case TimerKind::session:
-      return session_expired(at, *group, timer, effects);
+    case TimerKind::session: return session_expired(at, *group, timer, effects);
     case TimerKind::pending: {
       const auto pending = group->pending.find(timer.subject);
       if (pending == group->pending.end() || pending->second > at.now) return;
@@ -82,8 +81,7 @@ void Coordinator::fire(At at, const Timer& timer, Effects& effects) {
     case TimerKind::phase:
       if (timer.phase == group->phase) phase_expired(at, *group, effects);
       return;
-    case TimerKind::offsets:
-      UNREACHABLE();
+    case TimerKind::offsets: UNREACHABLE();
   }
 }
 

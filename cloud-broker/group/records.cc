@@ -158,12 +158,9 @@ std::optional<Record> decode(Bytes key, std::optional<Bytes> value, const char*&
   if (key.size() < sizeof(wire::Version)) return why = "key without a version", std::nullopt;
   switch (load_big<wire::Version>(key.data())) {
     case 0:
-    case 1:
-      return decode_offset(key, value, why);
-    case 2:
-      return decode_group(key, value, why);
-    default:
-      return why = "key of an unknown kind", std::nullopt;
+    case 1: return decode_offset(key, value, why);
+    case 2: return decode_group(key, value, why);
+    default: return why = "key of an unknown kind", std::nullopt;
   }
 }
 

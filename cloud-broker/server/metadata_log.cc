@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "cloud-broker/server/topic_settings.h"
 #include "common/base/assert.h"
 #include "common/base/log.h"
 

@@ -31,7 +31,7 @@ struct Shard::State {
   }
 
   ShardPorts ports;
-  const BrokerSettings settings;
+  BrokerSettings settings;
   const std::span<const Route> routes;
   Prng prng;
   At at{};  // of the present call
@@ -161,6 +161,10 @@ Instant Shard::deadline() const {
   const State& state = *state_;
   return std::min(
       {state.store->deadline(), state.groups->deadline(), state.produces.deadline(), state.fetches.deadline()});
+}
+
+void Shard::bound_to(std::uint16_t port) {
+  if (state_->settings.advertised_port == 0) state_->settings.advertised_port = port;
 }
 
 void Shard::drain() { state_->fetches.answer_all(); }

@@ -38,6 +38,9 @@ class Shard {
   void wake(At at);
   Instant deadline() const;
 
+  // Where port 0 is advertised, clients are told this one.
+  void bound_to(std::uint16_t port);
+
   // Answers parked fetches; afterwards only commits are waited for.
   void drain();
   bool idle() const;  // nobody waits for a commit
