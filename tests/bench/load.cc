@@ -63,7 +63,7 @@ class Publisher {
  public:
   Publisher(io::Loop& loop, const Arguments& args)
       : loop_(loop),
-        prefix_(args.text("--prefix", "bench/")),
+        prefix_(args.text("--prefix", "events/climate/")),
         rate_(args.number("--rate", 1000)),
         count_(args.number("--count", 10'000)),
         devices_(args.number("--devices", 20)),
@@ -127,10 +127,10 @@ int publish(const Arguments& args) {
 int lines(const Arguments& args) {
   const std::int64_t count = args.number("--count", 1'000'000);
   const std::int64_t devices = args.number("--devices", 20);
-  const std::string topic = args.text("--topic", "climate");
+  const std::string stream = args.text("--stream", "climate");
   std::string block;
   for (std::int64_t i = 0; i < count; ++i) {
-    block += "{\"topic\":\"" + topic + "\",\"device\":\"d" + std::to_string(i % devices) +
+    block += "{\"stream\":\"" + stream + "\",\"device\":\"d" + std::to_string(i % devices) +
              "\",\"value\":" + event_json(i) + "}\n";
     if (block.size() > 60'000 || i + 1 == count) {
       if (std::fwrite(block.data(), 1, block.size(), stdout) != block.size()) return 1;
@@ -241,8 +241,8 @@ int main(int argc, char** argv) {
   std::fprintf(
       stderr,
       "edgelog-load wire    --port P --seconds S\n"
-      "edgelog-load publish --host H --port P --rate N --count N [--devices N --prefix bench/ --user U --password W]\n"
-      "edgelog-load lines   --count N [--devices N --topic T]\n"
+      "edgelog-load publish --host H --port P --rate N --count N [--devices N --prefix events/climate/ --user U --password W]\n"
+      "edgelog-load lines   --count N [--devices N --stream S]\n"
       "edgelog-load consume --brokers H:P --topic T --count N [--partitions N --skip N --idle SECONDS]\n");
   return 2;
 }
