@@ -9,6 +9,10 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(edgelog_flags INTERFACE -Wno-maybe-uninitialized -Wno-stringop-overflow
     -Wno-array-bounds -Wno-restrict)
 endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  # libstdc++'s own algorithms use what it has deprecated (std::get_temporary_buffer in stable_sort).
+  target_compile_options(edgelog_flags INTERFACE -Wno-deprecated-declarations)
+endif()
 if(EDGELOG_SANITIZE)
   target_compile_options(edgelog_flags INTERFACE -fsanitize=${EDGELOG_SANITIZE} -fno-sanitize-recover=all)
   target_link_options(edgelog_flags INTERFACE -fsanitize=${EDGELOG_SANITIZE})
