@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <deque>
 
 namespace edgelog::config {
@@ -18,13 +19,18 @@ Result<Flags> parse_flags(const std::vector<FlagSpec>& specs, int argc, const ch
   app.add_flag("--print-config", flags.print_config);
   app.add_flag("--print-docs", flags.print_docs);
   std::deque<std::vector<std::string>> texts(specs.size());
+  const auto names = [](const FlagSpec& spec) {  // --a-b; --a_b, as the file has it, will do too
+    auto other = "--" + spec.key;
+    std::replace(other.begin(), other.end(), '.', '-');
+    return other == spec.flag ? other : spec.flag + "," + other;
+  };
   for (std::size_t i = 0; i < specs.size(); ++i) {
     if (specs[i].is_switch) {
-      app.add_flag_callback(specs[i].flag, [] {})
+      app.add_flag_callback(names(specs[i]), [] {})
           ->disable_flag_override(false)
           ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
     } else {
-      app.add_option(specs[i].flag, texts[i])
+      app.add_option(names(specs[i]), texts[i])
           ->expected(1)
           ->multi_option_policy(specs[i].repeats ? CLI::MultiOptionPolicy::TakeAll : CLI::MultiOptionPolicy::TakeLast);
     }

@@ -165,6 +165,8 @@ TEST(Settings, ChecksRunLastAndFailWithExitCodeTwo) {
   EXPECT_EQ(listen, "h:9 no");
   EXPECT_EQ(run({"--auto-create"}, &listen), std::nullopt);
   EXPECT_EQ(listen, "127.0.0.1:9092 create");
+  EXPECT_EQ(run({"--auto_create=false"}, &listen), std::nullopt);
+  EXPECT_EQ(listen, "127.0.0.1:9092 no");
   EXPECT_EQ(run({"--check-config"}), 0);
   EXPECT_EQ(run({"--uplink-port", "13", "--check-config"}), 2);
   EXPECT_EQ(run({"--uplink-port=13"}), 2);

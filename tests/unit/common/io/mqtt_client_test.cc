@@ -269,7 +269,7 @@ TEST_F(MqttClientTest, ComesBackAfterTheServerWasKilledAndSubscribesAgain) {
     ::close(fd);
     if (open) break;
     std::this_thread::yield();
-    ::usleep(2000);
+    ::usleep(2000);  // allow: sleep, because Mosquitto does not say when it listens
   }
   once.wake_at(boottime_now());
   handlers.disconnected = nullptr;
