@@ -58,31 +58,34 @@ bare() {  # a fresh minbase system at $dir/$1
   fi
 }
 
-bad=0
-for release in "${releases[@]}"; do
-  root="$dir/$release"
-  [ $keep = 1 ] && [ -d "$root/etc" ] || bare "$release"
-  cp /etc/resolv.conf "$root/etc/resolv.conf"
-  mount_at -t proc proc "$root/proc"
-  mount_at --bind /dev "$root/dev"
-  mount_at --bind /dev/shm "$root/dev/shm"
-  if [ -n "$cache" ]; then
-    mkdir -p "$cache" "$root/root/.cache/ccache"
-    mount_at --bind "$cache" "$root/root/.cache/ccache"
-  fi
-  mkdir -p "$root/src"
-  find "$root/src" -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf {} +
-  tar -C "$tree" --exclude=./build --exclude=./.git -cf - . | tar -C "$root/src" -xf -
-  : >"$dir/$release.log"
-  IFS=';' read -ra list <<<"$commands"
-  for command in "${list[@]}"; do
-    begin=$SECONDS code=0
-    echo "### ./run $command" >>"$dir/$release.log"
-    chroot "$root" /usr/bin/env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin CI="${CI:-}" TERM=dumb \
-      /src/run $command >>"$dir/$release.log" 2>&1 </dev/null || code=$?
-    echo "$release: ./run $command: exit $code after $((SECONDS - begin)) s: $(tail -n 1 "$dir/$release.log")"
-    [ $code = 0 ] || bad=1
+main() {
+  bad=0
+  for release in "${releases[@]}"; do
+    root="$dir/$release"
+    [ $keep = 1 ] && [ -d "$root/etc" ] || bare "$release"
+    cp /etc/resolv.conf "$root/etc/resolv.conf"
+    mount_at -t proc proc "$root/proc"
+    mount_at --bind /dev "$root/dev"
+    mount_at --bind /dev/shm "$root/dev/shm"
+    if [ -n "$cache" ]; then
+      mkdir -p "$cache" "$root/root/.cache/ccache"
+      mount_at --bind "$cache" "$root/root/.cache/ccache"
+    fi
+    mkdir -p "$root/src"
+    find "$root/src" -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf {} +
+    tar -C "$tree" --exclude=./build --exclude=./.git -cf - . | tar -C "$root/src" -xf -
+    : >"$dir/$release.log"
+    IFS=';' read -ra list <<<"$commands"
+    for command in "${list[@]}"; do
+      begin=$SECONDS code=0
+      echo "### ./run $command" >>"$dir/$release.log"
+      chroot "$root" /usr/bin/env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin CI="${CI:-}" TERM=dumb \
+        /src/run $command >>"$dir/$release.log" 2>&1 </dev/null || code=$?
+      echo "$release: ./run $command: exit $code after $((SECONDS - begin)) s: $(tail -n 1 "$dir/$release.log")"
+      [ $code = 0 ] || bad=1
+    done
+    clean
   done
-  clean
-done
-exit $bad
+  return $bad
+}
+main  # one function: bash reads a script as it goes, and this one may change meanwhile
