@@ -15,7 +15,7 @@ FROM debian:${DEBIAN}
 COPY --from=build /src/build/release/packages.txt /tmp/packages.txt
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(cat /tmp/packages.txt) \
-      mosquitto mosquitto-clients python3 python3-confluent-kafka \
+      mosquitto mosquitto-clients python3 python3-confluent-kafka kcat \
  && rm -rf /var/lib/apt/lists/* /tmp/packages.txt \
  && useradd --system --uid 900 --home-dir /data edgelog \
  && install -d -o edgelog -g edgelog /data /secrets
