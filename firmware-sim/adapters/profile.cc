@@ -64,6 +64,8 @@ Status check(Profile& p) {
   p.replay.parts = static_cast<std::uint64_t>(*parts);
   p.replay.inputs = p.input;
   p.replay.speed = p.speed;
+  p.replay.rate = p.rate;
+  p.replay.rows_max = static_cast<std::uint64_t>(p.rows);
   p.fleet.seed = static_cast<std::uint64_t>(p.seed);
   if (p.input.empty() && (p.speed < 1 || p.speed > 1e6))
     return Error{Code::invalid, "speed: expected 1 to 1000000 seconds of the model per second"};
@@ -142,6 +144,10 @@ void describe(config::Settings& s, Profile& p) {
   s.add("part", p.part, "K/N: only devices of the Kth of N parts, by a hash of the name", "all");
   s.add("speed", p.speed, "times as fast as the recording or the model's clock; for a recording 0: as fast as possible",
         "recordings are long");
+  s.add("rows", p.rows, "rows of a recording that are played, of all parts; 0: all", "all").range = {
+      0, std::numeric_limits<std::int64_t>::max()};
+  s.add("rate", p.rate, "events of a recording per second, at most; 0: no limit", "the window is limit enough")
+      .range = {0, 10'000'000};
   describe_model(s, p);
   s.add("ledger", p.ledger, "file that gets a line for every event made or lost", "only accounts need it");
   s.add("drain", p.drain, "longest wait at the end for confirmations; 0: until all are there", "an account must close");

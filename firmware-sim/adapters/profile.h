@@ -27,6 +27,7 @@ struct Profile {
   std::string part = "0/1";
   std::int64_t seed = 1;
   double speed = 0;
+  std::int64_t rate = 0, rows = 0;
   FleetConfig fleet;
   ReplayConfig replay;
 };

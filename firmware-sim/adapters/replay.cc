@@ -121,7 +121,7 @@ Result<bool> Replay::open_next_input() {
 }
 
 Result<bool> Replay::read_table_row(Row& row) {
-  while (true) {
+  while (config_.rows_max == 0 || rows_ < config_.rows_max) {
     if (!reader_) {
       const auto opened = open_next_input();
       if (!opened || !*opened) return opened;
@@ -143,6 +143,7 @@ Result<bool> Replay::read_table_row(Row& row) {
     row.device = config_.device_column.empty() ? config_.device : std::string(row.cells[device_at_]);
     if (name_hash(row.device) % config_.parts == config_.part) return true;
   }
+  return false;
 }
 
 // The time of a series' next row decides when it is its turn; within a series the order is the file's.
@@ -214,6 +215,7 @@ void Replay::make(const Row& row) {
       append_field(made.notice, field.name, cell);
   }
   front_ = std::move(made);
+  if (config_.rate > 0) due_ = std::max(due_, Instant{made_++ * 1'000'000'000 / config_.rate});
   if (config_.speed <= 0 || !row.at) return;
   if (!begin_) begin_ = row.at;
   // Recordings overlap and go back: what was recorded earlier than its predecessor comes at once.

@@ -37,6 +37,8 @@ struct ReplayConfig {
   std::vector<std::string> time;    // columns, joined by a space
   TimeFormat time_format = TimeFormat::none;
   double speed = 0;                   // times as fast as it was recorded; 0: as fast as possible
+  std::int64_t rate = 0;              // events per second at most; 0: no limit
+  std::uint64_t rows_max = 0;         // of all parts together; 0: all
   std::uint64_t part = 0, parts = 1;  // only devices with name_hash % parts == part
 };
 
@@ -86,6 +88,7 @@ class Replay : public EventSource {
   std::priority_queue<Head, std::vector<Head>, std::greater<>> heads_;
   std::optional<Made> front_;
   Instant due_{};
+  std::int64_t made_ = 0;
   std::optional<WallMillis> begin_;
   std::string time_text_;
   std::optional<Error> failure_;

@@ -1,0 +1,384 @@
+#!/usr/bin/env python3
+"""Real processes, recorded houses, kill -9: what comes out of the log is compared with the files row by row.
+
+  run.py --bin DIR                 all scenarios, with the recordings of --recordings
+  run.py --bin DIR --short         one scenario of 3 minutes, for CI; without recordings the devices' model is played
+  run.py --bin DIR house door      these scenarios
+
+  house        the recorded house by devices with rings, three agents, three topics; agents, gateway, both
+               Mosquittos and the broker are killed with -9 again and again, each time with a batch in flight; links
+               are cut. Nothing may be lost, repeated or out of order
+  bounds       rings of 64 that forget, and agents with a small bound, behind links that stay cut: every missing
+               row must be named by a gap
+  thermostats  the thermostats of a flat, without kills
+  door         people through a door, through the Python service: 19,597 in, 18,837 out
+  model        modelled devices instead of recordings, killed as in `house`
+
+Ports are --base-port + 0..699. Exit code 0: all held; 1: not; 77: nothing could be run here.
+"""
+import argparse
+import collections
+import itertools
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / 'deploy'))
+from procs import Stack, Trouble, metrics, port_is_free, ready, say, wait_until  # noqa: E402
+from sites import Site  # noqa: E402
+
+AGENTS = ['house-1', 'house-2', 'house-3']
+HOUSE_TOPICS = ['door-motion', 'climate', 'house']
+GAPS = ['edgelog.gaps:1', 'edgelog.dead-letters:1']
+SKIPPED = 77
+DIRECTORY = Path(__file__).resolve().parent
+
+
+class Scene:
+    """A stack, three sites, and what is done to them."""
+
+    def __init__(self, args, name, topics, mapping, site, streams='', more='', gateway_args=()):
+        self.args, self.name = args, name
+        self.random = random.Random(args.seed)
+        self.data = Path(args.keep or tempfile.mkdtemp(prefix='edgelog-e2e-')) / name
+        if self.data.exists():
+            shutil.rmtree(self.data)
+        self.data.mkdir(parents=True)
+        self.stack = Stack(args.bin, self.data, args.base_port, AGENTS, [f'{topic}:3' for topic in topics] + GAPS,
+                           args.brokers, gateway_args=gateway_args)
+        self.sites = [Site(self.stack, k, agent, mapping, site, streams, more) for k, agent in enumerate(AGENTS)]
+        self.done = collections.Counter()      # disturbances by kind
+        self.in_flight = collections.Counter() # of them, with a batch in flight
+
+    def __enter__(self):
+        self.stack.start()
+        for site in self.sites:
+            site.start()
+        return self
+
+    def __exit__(self, kind, *_):
+        for site in self.sites:
+            site.stop()
+        self.stack.stop()
+        if kind is None and not self.args.keep:
+            shutil.rmtree(self.data, ignore_errors=True)
+        elif kind is not None:
+            say(f'{self.name}: what is left is in {self.data}')
+
+    # ---- figures
+    def playing(self):
+        return [site for site in self.sites if site.devices and site.devices.running()]
+
+    def published(self, site):
+        return metrics(site.admin).get('edgelog_agent_batches_sent_again_total', 0)
+
+    def in_hand(self):
+        return metrics(self.stack.admins()[-1]).get('edgelog_gateway_in_hand', 0)
+
+    def acknowledged(self):
+        return sum(metrics(site.admin).get('edgelog_agent_events_acknowledged_total', 0) for site in self.sites)
+
+    # ---- disturbances: each freezes what answers first, sees a batch under way, and only then kills
+    def _published_since(self, frozen, sites):
+        """With `frozen` unable to answer, waits until an agent has published a batch: it is in flight then."""
+        before = {site.k: self.published(site) for site in sites}
+        frozen.signal(signal.SIGSTOP)
+        until = time.monotonic() + 4
+        while time.monotonic() < until:
+            for site in sites:
+                if self.published(site) > before[site.k] > 0:
+                    return site
+            time.sleep(0.05)
+        return None
+
+    def _kill(self, kind, victim, flying):
+        self.done[kind] += 1
+        self.in_flight[kind] += bool(flying)
+        victim.kill()
+
+    def kill_agent(self):
+        gateway = self.stack.gateways[0]
+        site = self._published_since(gateway, self.playing())
+        victim = site or self.random.choice(self.sites)
+        self._kill('agent', victim.agent, site)
+        gateway.signal(signal.SIGCONT)
+        victim.agent.start()
+
+    def kill_gateway(self):
+        answering = self.stack.broker or self.stack.gateways[0]
+        before = self.acknowledged()
+        answering.signal(signal.SIGSTOP)
+        flying = self._hold(lambda: self.in_hand() > 0) if self.stack.broker else before > 0
+        self._kill('gateway', self.stack.gateways[0], flying)
+        answering.signal(signal.SIGCONT)
+        self.stack.gateways[0].start()
+
+    def kill_broker(self):
+        if not self.stack.broker:
+            return
+        self.stack.broker.signal(signal.SIGSTOP)
+        flying = self._hold(lambda: self.in_hand() > 0)
+        self._kill('broker', self.stack.broker, flying)
+        self.stack.broker.start()
+
+    def kill_mosquitto(self):
+        gateway = self.stack.gateways[0]
+        flying = self._published_since(gateway, self.playing())
+        self._kill('mosquitto', self.stack.mosquitto, flying)
+        gateway.signal(signal.SIGCONT)
+        self.stack.mosquitto.start()
+
+    def kill_site_mosquitto(self):
+        site = self.random.choice(self.playing() or self.sites)
+        site.agent.signal(signal.SIGSTOP)  # nobody confirms: what devices send meanwhile lies in Mosquitto
+        before = metrics(site.devices_admin).get('edgelog_devices_published_total', 0)
+        flying = self._hold(lambda: metrics(site.devices_admin).get('edgelog_devices_published_total', 0) > before)
+        self._kill('site mosquitto', site.mosquitto, flying)
+        site.agent.signal(signal.SIGCONT)
+        site.mosquitto.start()
+
+    def cut_link(self):
+        site = self.random.choice(self.playing() or self.sites)
+        flying = self._published_since(self.stack.gateways[0], [site])
+        site.link.cut()
+        self.stack.gateways[0].signal(signal.SIGCONT)
+        self.done['link'] += 1
+        self.in_flight['link'] += bool(flying)
+        time.sleep(self.random.uniform(0.5, 3))
+        site.link.restore()
+
+    def _hold(self, happened, seconds=4):
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            if happened():
+                return True
+            time.sleep(0.02)
+        return False
+
+    def disturb(self, rounds):
+        """Goes through all kinds, `rounds` times or until the devices have nothing more to say."""
+        kinds = [self.kill_agent, self.kill_gateway, self.kill_mosquitto, self.kill_site_mosquitto, self.kill_broker,
+                 self.cut_link]
+        for _, kind in itertools.product(range(rounds), kinds):
+            if not self.playing():
+                return
+            before = self.acknowledged()
+            kind()
+            say(f'{self.name}: {kind.__name__} ({sum(self.done.values())}), {int(before)} acknowledged in these lives')
+            self.recover()
+
+    def recover(self, seconds=60):
+        """Until all run and something gets through again."""
+        for process in self.stack.processes:
+            process.must_run()
+        for site in self.sites:
+            wait_until(lambda site=site: ready(site.admin), f'{site.agent_id} is ready again', seconds, [site.agent])
+        begin = self.acknowledged()
+        until = time.monotonic() + seconds
+        while self.acknowledged() <= begin and self.playing() and time.monotonic() < until:
+            time.sleep(0.1)
+        if time.monotonic() >= until:
+            raise Trouble(f'{self.name}: nothing was acknowledged within {seconds} s after {dict(self.done)}')
+
+    def finish(self, seconds):
+        """Until all devices are done and all agents have nothing left."""
+        for site in self.sites:
+            if site.devices:
+                self._await_devices(site, seconds)
+        wait_until(lambda: all(metrics(site.admin).get('edgelog_agent_backlog_events', 1) == 0 for site in self.sites),
+                   'the agents have nothing left', seconds, [site.agent for site in self.sites])
+
+    def _await_devices(self, site, seconds):
+        until = time.monotonic() + seconds
+        while site.devices.running():
+            if time.monotonic() > until:
+                raise Trouble(f'{site.devices.name}: not done within {seconds} s: {metrics(site.devices_admin)}')
+            site.agent.must_run()
+            time.sleep(0.1)
+        if site.devices.child.returncode != 0:
+            raise Trouble(f'{site.devices.name} ended with {site.devices.child.returncode}:\n{site.devices.tail()}')
+
+    def verify(self, topics, site, *what):
+        command = [sys.executable, DIRECTORY / 'verify.py', '--kafka', self.stack.brokers, '--topics', ','.join(topics),
+                   '--site', site, *what]
+        answer = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, text=True)
+        if not answer.stdout.strip():
+            return {'good': False, 'verifier': answer.returncode}
+        return json.loads(answer.stdout.strip().splitlines()[-1])
+
+
+def enough(scene, least):
+    """Each kind at least so often, each time with a batch in flight."""
+    missing = [f'{kind} {scene.in_flight[kind]} of {least}' for kind in
+               ('agent', 'gateway', 'mosquitto', 'site mosquitto', 'link', *(['broker'] if scene.stack.broker else []))
+               if scene.in_flight[kind] < least]
+    return {'disturbed': dict(scene.done), 'with_a_batch_in_flight': dict(scene.in_flight),
+            'too_few': ', '.join(missing)}
+
+
+def house(args, limit=0, rounds=5, least=4):
+    files = house_files(args)
+    with Scene(args, 'house', HOUSE_TOPICS, 'nordwijk', 'nordwijk') as scene:
+        rate = args.rate or (limit or 380_768) // (32 * rounds) // 3
+        for site in scene.sites:
+            flags = [part for file in files for part in ('--input', file)]
+            site.play('nordwijk', '--part', f'{site.k}/3', '--rate', str(rate), '--resend', '1s', '--resend_most', '4s',
+                      *(['--rows', str(limit)] if limit else []), *flags)
+        scene.disturb(rounds)
+        scene.finish(300)
+        result = scene.verify(HOUSE_TOPICS, 'nordwijk', '--limit', str(limit), '--house', *files)
+        result.update(enough(scene, least))
+        result['good'] = result['good'] and not result['too_few']
+        return result
+
+
+def bounds(args):
+    files = house_files(args)
+    streams = ''.join(f'[stream.{topic}]\nbytes = "1MiB"\n' for topic in HOUSE_TOPICS)
+    with Scene(args, 'bounds', HOUSE_TOPICS, 'nordwijk', 'nordwijk', streams) as scene:
+        for site in scene.sites:
+            flags = [part for file in files for part in ('--input', file)]
+            site.play('nordwijk', '--part', f'{site.k}/3', '--rate', '3000', '--ring', '64', '--when_full', 'lose',
+                      '--resend', '1s', '--resend_most', '4s', *flags)
+        for site in scene.sites:  # overflow of the agents' bounds: no way up for a while
+            site.link.cut()
+        time.sleep(12)
+        for site in scene.sites:
+            site.link.restore()
+        for site in scene.sites:  # overflow of the rings: nobody listens
+            site.agent.kill()
+            time.sleep(3)
+            site.agent.start()
+            site.mosquitto.kill()
+            time.sleep(1)
+            site.mosquitto.start()
+        scene.finish(300)
+        result = scene.verify(HOUSE_TOPICS, 'nordwijk', '--with-gaps', '--house', *files)
+        if result.get('missing', 0) == 0:
+            result.update(good=False, why='nothing went missing: bounds were not reached')
+        return result
+
+
+def thermostats(args):
+    archive = recordings(args) / 'opensmarthome' / 'measurements.tar.zst'
+    with Scene(args, 'thermostats', ['thermostats'], 'opensmarthome', 'flat') as scene:
+        for site in scene.sites:
+            site.play('opensmarthome', '--part', f'{site.k}/3', '--input', archive)
+        scene.finish(300)
+        return scene.verify(['thermostats'], 'flat', '--series', archive)
+
+
+def door(args):
+    recording = recordings(args) / 'calit2' / 'CalIt2.data'
+    with Scene(args, 'door', ['door-flow', 'building'], 'calit2', 'calit2') as scene:
+        scene.sites[0].play('calit2', '--input', recording)
+        scene.finish(120)
+        answer = subprocess.run([sys.executable, ROOT / 'examples' / 'who_is_in.py', '--kafka', scene.stack.brokers,
+                                 '--from', 'door-flow', '--to', 'building', '--until-idle', '5'],
+                                stdout=subprocess.PIPE, text=True, timeout=120)
+        line = (answer.stdout.strip().splitlines() or ['{}'])[-1]
+        result = json.loads(line)
+        result['good'] = answer.returncode == 0 and (result.get('in'), result.get('out')) == (19_597, 18_837)
+        return result
+
+
+def model(args, seconds=60, rounds=2, least=1):
+    with Scene(args, 'model', ['doors', 'climate'], 'edgelog-devices', 'office') as scene:
+        ledgers = []
+        for site in scene.sites:
+            ledgers.append(scene.data / f'{site.agent_id}.ledger')
+            site.play('office', '--model-prefix', f's{site.k}-', '--seed', str(site.k + 1), '--duration',
+                      f'{seconds}s', '--ledger', ledgers[-1], '--resend', '1s', '--resend_most', '4s')
+        scene.disturb(rounds)
+        scene.finish(120)
+        result = scene.verify(['doors', 'climate'], 'office', '--ledger', *ledgers)
+        result.update(enough(scene, least))
+        result['good'] = result['good'] and not result['too_few']
+        return result
+
+
+def recordings(args):
+    return Path(args.recordings)
+
+
+def house_files(args):
+    return sorted((recordings(args) / 'nordwijk').glob('smartthings.*.tsv.gz'))
+
+
+def short(args):
+    if house_files(args):
+        return 'house', lambda a: house(a, limit=40_000, rounds=2, least=1)
+    say(f'no recordings in {args.recordings}: the devices\' model is played instead')
+    return 'model', lambda a: model(a, seconds=90)
+
+
+SCENARIOS = {'house': house, 'bounds': bounds, 'thermostats': thermostats, 'door': door, 'model': model}
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('scenarios', nargs='*', help='default: all')
+    parser.add_argument('--bin', required=True, help='directory of the programs; ./run gives it')
+    parser.add_argument('--short', action='store_true')
+    parser.add_argument('--brokers', help='HOST:PORT of a log that is there; it is not killed')
+    parser.add_argument('--base-port', type=int, default=0, help='default: free ones')
+    parser.add_argument('--recordings', default=str(ROOT.parent / 'shared' / 'data'))
+    parser.add_argument('--rate', type=int, default=0, help='events per second of each agent\'s devices in `house`')
+    parser.add_argument('--seed', type=int, default=1)
+    parser.add_argument('--keep', help='directory for data and logs, which then stay')
+    args = parser.parse_args()
+    if not args.base_port:
+        args.base_port = next((base for base in range(20_000, 30_000, 700) if port_is_free(base) and
+                               port_is_free(base + 100) and port_is_free(base + 400)), 20_000)
+    return args
+
+
+def has_librdkafka(python):
+    return Path(python).exists() and subprocess.run([python, '-c', 'import confluent_kafka'],
+                                                    stderr=subprocess.DEVNULL).returncode == 0
+
+
+def main():
+    args = arguments()
+    wanted = ['edgelog-agent', 'edgelog-gateway', 'edgelog-firmware-sim', *([] if args.brokers else ['edgelog-broker'])]
+    lacking = [name for name in wanted if not (Path(args.bin) / name).exists()]
+    if lacking:
+        print(f'skipped: {args.bin} lacks {", ".join(lacking)}')
+        return SKIPPED
+    if not has_librdkafka(sys.executable):
+        if sys.executable != '/usr/bin/python3' and has_librdkafka('/usr/bin/python3'):
+            os.execv('/usr/bin/python3', ['/usr/bin/python3', *sys.argv])  # Debian's, which has Debian's modules
+        print(f'skipped: {sys.executable} has no confluent_kafka (Debian: python3-confluent-kafka)')
+        return SKIPPED
+    plan = dict([short(args)]) if args.short else {name: SCENARIOS[name] for name in args.scenarios or SCENARIOS}
+    bad = ran = 0
+    for name, scenario in plan.items():
+        if name in ('house', 'bounds', 'thermostats', 'door') and not house_files(args):
+            say(f'{name}: skipped, no recordings in {args.recordings}')
+            continue
+        begin = time.monotonic()
+        try:
+            result = scenario(args)
+        except Trouble as trouble:
+            result = {'good': False, 'trouble': str(trouble)}
+        ran += 1
+        bad += not result['good']
+        print(f'{name}: {"good" if result["good"] else "BAD"} in {time.monotonic() - begin:.0f} s: '
+              f'{json.dumps({k: v for k, v in result.items() if k != "good"})}', flush=True)
+    if not ran:
+        print(f'skipped: no recordings in {args.recordings}')
+        return SKIPPED
+    return 1 if bad else 0
+
+
+if __name__ == '__main__':
+    os.environ.setdefault('PYTHONUNBUFFERED', '1')
+    sys.exit(main())
