@@ -192,7 +192,7 @@ class Stack:
     def _gateway(self, i, topics, extra):
         return Process(f'gateway{i or ""}', [
             self.bin / 'edgelog-gateway', '--brokers', self.brokers, '--mqtt', f'127.0.0.1:{self.ports.mqtt}',
-            '--user', 'gateway', '--password_file', self.passwords['gateway'],
+            '--user', 'gateway', '--password-file', self.passwords['gateway'],
             '--admin', f'127.0.0.1:{self.ports.gateway_admin + i}',
             *(['--topics', ','.join(topics)] if topics else []), *extra], self.logs / f'gateway{i}.log')
 

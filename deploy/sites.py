@@ -135,7 +135,7 @@ port = {self.mqtt_port}
         self.devices_admin = f'http://127.0.0.1:{port}'
         self.devices = Process(f'{self.agent_id}-devices', [
             self.stack.bin / 'edgelog-firmware-sim', '--config', PROFILES / f'{profile}.toml', '--mqtt',
-            f'127.0.0.1:{self.mqtt_port}', '--admin', f'127.0.0.1:{port}', '--client_id', f'{self.agent_id}-devices',
+            f'127.0.0.1:{self.mqtt_port}', '--admin', f'127.0.0.1:{port}', '--client-id', f'{self.agent_id}-devices',
             *flags], self.stack.logs / f'{self.agent_id}-devices.log').start()
         return self.devices
 

@@ -37,7 +37,6 @@ from sites import Site  # noqa: E402
 
 AGENTS = ['house-1', 'house-2', 'house-3']
 HOUSE_TOPICS = ['door-motion', 'climate', 'house']
-GAPS = ['edgelog.gaps:1', 'edgelog.dead-letters:1']
 SKIPPED = 77
 DIRECTORY = Path(__file__).resolve().parent
 
@@ -52,7 +51,7 @@ class Scene:
         if self.data.exists():
             shutil.rmtree(self.data)
         self.data.mkdir(parents=True)
-        self.stack = Stack(args.bin, self.data, args.base_port, AGENTS, [f'{topic}:3' for topic in topics] + GAPS,
+        self.stack = Stack(args.bin, self.data, args.base_port, AGENTS, [f'{topic}:3' for topic in topics],
                            args.brokers, gateway_args=gateway_args)
         self.sites = [Site(self.stack, k, agent, mapping, site, streams, more) for k, agent in enumerate(AGENTS)]
         self.done = collections.Counter()      # disturbances by kind
@@ -230,7 +229,7 @@ def house(args, limit=0, rounds=5, least=4):
         rate = args.rate or (limit or 380_768) // (32 * rounds) // 3
         for site in scene.sites:
             flags = [part for file in files for part in ('--input', file)]
-            site.play('nordwijk', '--part', f'{site.k}/3', '--rate', str(rate), '--resend', '1s', '--resend_most', '4s',
+            site.play('nordwijk', '--part', f'{site.k}/3', '--rate', str(rate), '--resend', '1s', '--resend-most', '4s',
                       *(['--rows', str(limit)] if limit else []), *flags)
         scene.disturb(rounds)
         scene.finish(300)
@@ -246,8 +245,8 @@ def bounds(args):
     with Scene(args, 'bounds', HOUSE_TOPICS, 'nordwijk', 'nordwijk', streams) as scene:
         for site in scene.sites:
             flags = [part for file in files for part in ('--input', file)]
-            site.play('nordwijk', '--part', f'{site.k}/3', '--rate', '3000', '--ring', '64', '--when_full', 'lose',
-                      '--resend', '1s', '--resend_most', '4s', *flags)
+            site.play('nordwijk', '--part', f'{site.k}/3', '--rate', '3000', '--ring', '64', '--when-full', 'lose',
+                      '--resend', '1s', '--resend-most', '4s', *flags)
         for site in scene.sites:  # overflow of the agents' bounds: no way up for a while
             site.link.cut()
         time.sleep(12)
@@ -296,7 +295,7 @@ def model(args, seconds=60, rounds=2, least=1):
         for site in scene.sites:
             ledgers.append(scene.data / f'{site.agent_id}.ledger')
             site.play('office', '--model-prefix', f's{site.k}-', '--seed', str(site.k + 1), '--duration',
-                      f'{seconds}s', '--ledger', ledgers[-1], '--resend', '1s', '--resend_most', '4s')
+                      f'{seconds}s', '--ledger', ledgers[-1], '--resend', '1s', '--resend-most', '4s')
         scene.disturb(rounds)
         scene.finish(120)
         result = scene.verify(['doors', 'climate'], 'office', '--ledger', *ledgers)
