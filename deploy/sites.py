@@ -79,14 +79,13 @@ class Link:
         self._drop(peer)
 
     def _drop(self, peer):
-        for end in (peer, self._peers.pop(peer, None)):
-            if end is not None:
-                self._peers.pop(end, None)
-                try:
-                    self._selector.unregister(end)
-                except KeyError:
-                    pass
-                end.close()
+        other = self._peers.pop(peer, None)
+        if other is None:
+            return  # gone with its other end
+        self._peers.pop(other, None)
+        for end in (peer, other):
+            self._selector.unregister(end)
+            end.close()
 
 
 class Site:

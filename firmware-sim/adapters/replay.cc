@@ -55,7 +55,7 @@ Status Replay::start() {
     if (!members) return std::move(members).error();
     for (auto& member : *members) {
       std::string name = member.name.substr(0, member.name.rfind('.'));
-      if (name_hash(name) % config_.parts == config_.part) series_.push_back({std::move(name), std::move(member.data)});
+      if (name_part(name, config_.parts) == config_.part) series_.push_back({std::move(name), std::move(member.data)});
     }
   }
   for (std::size_t i = 0; i < series_.size(); ++i) push_head(i);
@@ -141,7 +141,7 @@ Result<bool> Replay::read_table_row(Row& row) {
                                               row.cells.size(), columns_.size())};
     ++rows_;
     row.device = config_.device_column.empty() ? config_.device : std::string(row.cells[device_at_]);
-    if (name_hash(row.device) % config_.parts == config_.part) return true;
+    if (name_part(row.device, config_.parts) == config_.part) return true;
   }
   return false;
 }

@@ -39,7 +39,7 @@ struct ReplayConfig {
   double speed = 0;                   // times as fast as it was recorded; 0: as fast as possible
   std::int64_t rate = 0;              // events per second at most; 0: no limit
   std::uint64_t rows_max = 0;         // of all parts together; 0: all
-  std::uint64_t part = 0, parts = 1;  // only devices with name_hash % parts == part
+  std::uint64_t part = 0, parts = 1;  // only devices whose name_part is `part`
 };
 
 class Replay : public EventSource {

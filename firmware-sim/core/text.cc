@@ -45,4 +45,6 @@ std::uint64_t name_hash(std::string_view name) {
   return hash;
 }
 
+std::uint64_t name_part(std::string_view name, std::uint64_t parts) { return (name_hash(name) >> 24) % parts; }
+
 }  // namespace edgelog::firmware

@@ -15,7 +15,9 @@ void append_literal(std::string& to, std::string_view name, std::string_view lit
 // A name as one level of an MQTT topic: '/', '+' and '#' become '_'.
 std::string topic_level(std::string_view name);
 
-// FNV-1a: which part of a fleet a device belongs to, the same everywhere.
+// FNV-1a, the same on every machine.
 std::uint64_t name_hash(std::string_view name);
+// Which of `parts` of a fleet a device belongs to. The low bits of FNV-1a are its worst.
+std::uint64_t name_part(std::string_view name, std::uint64_t parts);
 
 }  // namespace edgelog::firmware
