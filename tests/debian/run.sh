@@ -79,7 +79,7 @@ main() {
     for command in "${list[@]}"; do
       begin=$SECONDS code=0
       echo "### ./run $command" >>"$dir/$release.log"
-      chroot "$root" /usr/bin/env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin CI="${CI:-}" TERM=dumb \
+      chroot "$root" /usr/bin/env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin CI="${CI:-}" EDGELOG_JOBS="${EDGELOG_JOBS:-$(nproc)}" TERM=dumb \
         /src/run $command >>"$dir/$release.log" 2>&1 </dev/null || code=$?
       echo "$release: ./run $command: exit $code after $((SECONDS - begin)) s: $(tail -n 1 "$dir/$release.log")"
       [ $code = 0 ] || bad=1
