@@ -171,7 +171,9 @@ def main():
     if not args.bin:
         return 0
     programs = {s['command'][0] for s in compose['services'].values()} - {'sh', 'python3', 'mosquitto'}
-    if missing := sorted(p for p in programs if not (args.bin / p).exists()):
+    scripts = {word.replace('/opt/edgelog', str(ROOT)) for s in compose['services'].values() for word in s['command']
+               if word.startswith('/opt/edgelog/examples')}
+    if missing := sorted(p for p in programs | scripts if not (args.bin / p).exists()):
         print(f'SKIPPED: not built: {", ".join(missing)}')
         return 77
     with tempfile.TemporaryDirectory(prefix='edgelog-compose.') as folder:
