@@ -18,6 +18,8 @@ using EventIndex = Strong<struct EventIndexTag, std::int64_t>;      // of an eve
 using Uuid = std::array<std::byte, 16>;                             // Kafka topic ids, directory ids
 
 inline constexpr ProducerId no_producer{-1};
+// Bits 01: made by an agent (docs/FORMATS.md, "Uplink"); no cluster hands out such an id.
+constexpr bool is_agent_producer_id(ProducerId id) { return id.value() >> 62 == 1; }
 
 constexpr Offset operator+(Offset at, std::int64_t count) { return Offset{at.value() + count}; }
 constexpr std::int64_t operator-(Offset to, Offset from) { return to.value() - from.value(); }

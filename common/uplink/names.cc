@@ -78,8 +78,6 @@ ProducerId make_producer_id(std::string_view agent, std::uint32_t random) {
   return ProducerId{static_cast<std::int64_t>(id)};
 }
 
-bool is_agent_producer_id(ProducerId id) { return id.value() >> 62 == 1; }
-
 bool belongs_to(ProducerId id, std::string_view agent) {
   return is_agent_producer_id(id) && (static_cast<std::uint64_t>(id.value()) >> 32 & 0x3fffffff) == agent_bits(agent);
 }

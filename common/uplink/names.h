@@ -37,7 +37,7 @@ PartitionIndex partition_of(std::string_view agent, std::int32_t partition_count
 
 // Bits 01, 30 bits of SHA-256(agent), 32 random bits: no cluster hands out such an id.
 ProducerId make_producer_id(std::string_view agent, std::uint32_t random);
-bool is_agent_producer_id(ProducerId id);                       // bits 01: of some agent
+using edgelog::is_agent_producer_id;                            // bits 01: of some agent
 bool belongs_to(ProducerId id, std::string_view agent);         // of this one
 
 std::string up_topic(std::string_view agent, std::string_view topic);
