@@ -4,12 +4,12 @@
 //
 // Three numbers: end (appended), flushed (on this node's disk), committed (on a majority; on one node
 // that is flushed). Readers and answers wait for committed.
-#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
 
+#include "cloud-broker/log/names.h"
 #include "cloud-broker/partition/settings.h"
 #include "common/base/bytes.h"
 #include "common/base/ids.h"
@@ -18,12 +18,6 @@
 namespace edgelog::broker {
 
 class PartitionLog;
-
-struct PartitionId {
-  Uuid topic{};
-  PartitionIndex index{};
-  auto operator<=>(const PartitionId&) const = default;
-};
 
 struct AppendResult {
   std::int16_t error = 0;                // Kafka's code; everything below is -1 unless 0

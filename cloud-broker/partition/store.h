@@ -3,7 +3,7 @@
 // retention, compaction. docs/FORMATS.md, "Broker's data directory", says what lies there. Shard thread only.
 //
 // The driver's duties: after every loop turn in which something was appended, created, removed or changed:
-// end_of_turn(). When deadline() has come: tick(). On SIGTERM: close(). When `on_fatal` is called (a sync or
+// end_of_turn(). When deadline() has come: tick(). On SIGTERM: close(), and leave when it is done. When `on_fatal` is called (a sync or
 // write failed): leave the process with code 70 at once, answering nobody.
 #include <cstdint>
 #include <functional>
@@ -33,7 +33,7 @@ struct StoreConfig {
   std::uint32_t direct_partitions_max = 4;               // but no more of them than that in a round
   std::uint64_t pending_bytes_max = 64u << 20;           // appended and not yet handed to the disk
   std::uint64_t free_bytes_min = 32u << 20;              // kept free for deletion and checkpoints; appends are refused below
-  std::uint32_t open_files_max = 512;                    // descriptors of segments
+  std::uint32_t open_files_max = 512;                    // descriptors of segments; at least 64
   std::size_t producer_ids_max = 2'000'000;              // of all partitions; the longest idle go first
   Duration agent_producer_memory = seconds(90ll * 86'400);
   Duration producer_memory = seconds(86'400);            // of ids that a cluster handed out
@@ -67,8 +67,7 @@ class Store {
  public:
   // Takes the lock, reads or makes the directory's identity, recovers every partition. Errors: locked (another
   // process), unsupported (made by a newer version, or by another node), corrupt, io, full.
-  static Result<std::unique_ptr<Store>> open(port::Disk& disk, StoreConfig config, StoreEvents events, Instant now,
-                                             WallMillis wall);
+  static Result<std::unique_ptr<Store>> open(port::Disk& disk, StoreConfig config, StoreEvents events, Instant now);
   ~Store();
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
@@ -87,9 +86,9 @@ class Store {
   // Maintenance whose time has come. `wall` feeds retention and expiry.
   void tick(Instant now, WallMillis wall);
   Instant deadline() const;
-  // Everything appended so far is durable, segments and checkpoint included, and the next start has nothing to
-  // recover. Waits for the disk. Nothing may be called afterwards but the destructor.
-  Status close();
+  // Makes everything appended so far durable, segments and checkpoint included, so that the next start has nothing
+  // to recover; then calls `done`. Nothing may be appended after the call. The loop must go on until then.
+  void close(std::function<void(Status)> done);
 
   // Makes `done` run once all that was appended, created or removed so far is durable.
   void when_durable(std::function<void()> done);

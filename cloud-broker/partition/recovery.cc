@@ -1,0 +1,136 @@
+// Start of the store: checkpoint, journal, every partition, and a new beginning of all three.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cloud-broker/log/sealed.h"
+#include "cloud-broker/partition/recover_partition.h"
+#include "cloud-broker/partition/store_state.h"
+#include "common/base/assert.h"
+#include "common/base/log.h"
+
+namespace edgelog::broker {
+
+Result<disklog::Checkpoint> StoreState::read_checkpoint() {
+  disklog::Checkpoint out;
+  auto sealed = disklog::read_twins(disk_, disklog::SealedKind::checkpoint, disklog::checkpoint_slots);
+  if (sealed && disklog::decode(sealed->payload, out)) {
+    checkpoint_sequence_ = sealed->sequence;
+    return out;
+  }
+  if (!sealed && sealed.error().code != Code::not_found && sealed.error().code != Code::corrupt) return std::move(sealed).error();
+  if (sealed || sealed.error().code == Code::corrupt)
+    LOG(warning, "no checkpoint can be read: everything that the journal holds is done again");
+  no_checkpoint_ = true;
+  return disklog::Checkpoint{};
+}
+
+Status StoreState::recover() {
+  TRY(disk_.make_directory(disklog::partitions_directory));
+  TRY(disk_.make_directory(disklog::journal_directory));
+  TRY(disk_.sync_directory(""));
+  auto from = read_checkpoint();
+  if (!from) return std::move(from).error();
+  Result<disklog::JournalFound> found = disklog::JournalFound{};
+  if (!from->clean) {
+    const auto after = no_checkpoint_ ? std::nullopt : std::optional(from->round);
+    found = disklog::find_rounds(disk_, context.identity.directory, after);
+  }
+  if (!found) return std::move(found).error();
+  context.last_change = from->change;
+  context.identity.epoch = LeaderEpoch{std::max(from->epoch.value(), found->last_epoch.value()) + 1};
+  TRY(recover_partitions(*from, *found));
+  for (auto& [id, partition] : partitions) {
+    const PartitionLog& log = partition->log();
+    if (!log.epochs.empty() && log.epochs.back().epoch >= context.identity.epoch)
+      context.identity.epoch = LeaderEpoch{log.epochs.back().epoch.value() + 1};
+  }
+  const std::uint64_t round = std::max(from->round, found->last_round) + 1;
+  const std::uint64_t generation = std::max(from->generation, found->last_generation);
+  journal_ = std::make_unique<disklog::Journal>(
+      disk_, disklog::JournalPlace{context.config.journal_file_bytes, context.config.journal_files, context.identity.directory, context.identity.epoch},
+      round, generation);
+  durable_round_ = round;
+  context.metrics.partitions.set(static_cast<std::int64_t>(partitions.size()));
+  return write_recovered();
+}
+
+Status StoreState::recover_partitions(const disklog::Checkpoint& from, const disklog::JournalFound& found) {
+  std::map<PartitionId, Evidence> evidence;
+  for (const auto& position : from.partitions) evidence[position.partition].checkpoint = position;
+  for (const auto& round : found.rounds) {
+    for (const auto& change : round.contents.meta) {
+      context.last_change = std::max(context.last_change, change.number);
+      auto& about = evidence[change.partition];
+      about.changes.push_back(&change);
+    }
+    std::uint64_t at = round.payload_at;
+    for (const auto& entry : round.contents.data) {
+      evidence[entry.partition].pieces.push_back({&round, &entry, at});
+      if (!entry.direct) at += entry.bytes;
+    }
+  }
+  auto names = disk_.list(disklog::partitions_directory);
+  if (!names) return std::move(names).error();
+  for (const auto& name : *names) {
+    if (const auto id = disklog::parse_partition_name(name)) evidence[*id];
+  }
+  const std::uint64_t missing = found.missing.empty() ? 0 : found.missing.back();
+  if (missing != 0) LOG(error, "round {} of the journal cannot be read, but later ones can: damage", missing);
+  for (auto& [id, about] : evidence) {
+    about.clean = from.clean && found.rounds.empty();
+    about.last_round = found.rounds.empty() ? 0 : found.rounds.back().round;
+    about.last_missing = missing;
+    const bool removed = std::any_of(about.changes.begin(), about.changes.end(), [](const auto* change) {
+      return change->kind == static_cast<std::int8_t>(disklog::MetaKind::removed);
+    });
+    const std::string path = disklog::partition_path(id);
+    auto manifest = disk_.list(path);
+    const bool told = manifest && std::any_of(manifest->begin(), manifest->end(), [](const auto& n) { return n.starts_with("manifest."); });
+    // Its creation was never durable, so neither was anything in it.
+    const bool stillborn = !told && !about.checkpoint && !PartitionRecovery::created(about) && missing == 0;
+    if (removed || stillborn) {
+      remove_doomed({path + "/"});
+      continue;
+    }
+    auto log = std::make_unique<PartitionLog>(context, id);
+    TRY(PartitionRecovery(context, *log, about).run());
+    partitions[id] = std::make_unique<Partition>(std::move(log));
+  }
+  return Ok{};
+}
+
+// From here on nothing of the old journal is needed: the manifests that changed, then the checkpoint, all waited for.
+Status StoreState::write_recovered() {
+  disklog::Checkpoint state;
+  state.epoch = context.identity.epoch;
+  state.round = durable_round_;
+  state.generation = journal_->generation();
+  state.change = context.last_change;
+  const auto write = [this](const std::string& path, Bytes bytes) -> Status {
+    auto file = disklog::write_file(disk_, path, bytes);
+    if (!file) return std::move(file).error();
+    auto synced = disk_.sync_now(*file);
+    disk_.close(*file);
+    return synced;
+  };
+  for (auto& [id, partition] : partitions) {
+    PartitionLog& log = partition->log();
+    if (log.manifest_dirty && !log.segments.empty()) {
+      const Buffer bytes = disklog::seal(disklog::SealedKind::manifest, ++log.manifest_sequence, disklog::encode(log.manifest()));
+      for (int twin : {0, 1}) TRY(write(disklog::twin_path(log.path() + "/manifest", twin), bytes));
+      TRY(disk_.sync_directory(log.path()));
+      log.manifest_dirty = false;
+      log.named = true;
+    }
+    auto position = flushed_position(log);
+    position.manifest = std::max<std::uint64_t>(log.segments.empty() ? 1 : 0, log.manifest_sequence);
+    state.partitions.push_back(position);
+  }
+  TRY(disk_.sync_directory(disklog::partitions_directory));
+  const Buffer bytes = disklog::seal(disklog::SealedKind::checkpoint, ++checkpoint_sequence_, disklog::encode(state));
+  for (int twin : {0, 1}) TRY(write(disklog::twin_path(disklog::checkpoint_slots, twin), bytes));
+  return disk_.sync_directory("");
+}
+
+}  // namespace edgelog::broker

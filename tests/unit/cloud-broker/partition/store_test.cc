@@ -1,0 +1,336 @@
+#include "cloud-broker/partition/store.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/batches.h"
+#include "tests/support/store_world.h"
+
+namespace edgelog::broker {
+namespace {
+
+using testing::BatchSpec;
+using testing::make_batch;
+using testing::partition_id;
+using testing::StoreWorld;
+using testing::Survival;
+
+TEST(Store, AppendsCommitsAndReadsBack) {
+  StoreWorld world;
+  world.open();
+  Partition& p = world.create(1);
+  const auto first = world.append(p, {.records = 3});
+  const auto second = world.append(p, {.records = 2});
+  EXPECT_EQ(first.base_offset, Offset{0});
+  EXPECT_EQ(second.base_offset, Offset{3});
+  EXPECT_EQ(second.commit_at, Offset{5});
+  EXPECT_EQ(p.committed(), Offset{0});
+  EXPECT_TRUE(p.read(Offset{0}, 1 << 20, true, p.committed()).batches.empty());
+  world.commit();
+  EXPECT_EQ(p.committed(), Offset{5});
+  const auto read = p.read(Offset{1}, 1 << 20, true, p.committed());
+  EXPECT_EQ(read.error, 0);
+  EXPECT_EQ(read.next, Offset{5});
+  EXPECT_EQ(testing::offsets_of(read.batches), (std::vector<std::int64_t>{0, 3}));
+  EXPECT_EQ(p.read(Offset{6}, 100, true, p.committed()).error, 1);
+}
+
+TEST(Store, KeepsThePromiseAfterKillAndPowerCut) {
+  for (const bool power : {false, true}) {
+    StoreWorld world;
+    world.open();
+    world.append(world.create(1), {.records = 3});
+    world.append(world.create(2), {.records = 1, .value_bytes = 100'000});
+    world.commit();
+    world.append(*world.store->find(partition_id(1)), {});  // not committed
+    power ? world.power_cut(Survival::nothing) : world.kill();
+    world.open();
+    Partition* p = world.store->find(partition_id(1));
+    ASSERT_NE(p, nullptr);
+    EXPECT_EQ(p->damage(), "");
+    EXPECT_EQ(p->committed(), Offset{3});
+    EXPECT_EQ(testing::offsets_of(p->read(Offset{0}, 1 << 20, true, p->committed()).batches), (std::vector<std::int64_t>{0}));
+    EXPECT_EQ(world.store->find(partition_id(2))->end(), Offset{1});
+  }
+}
+
+TEST(Store, TheEpochGoesUpWithEveryStart) {
+  StoreWorld world;
+  LeaderEpoch last{-1};
+  for (int i = 0; i < 5; ++i) {
+    world.open();
+    Partition* p = world.store->find(partition_id(1));
+    if (p == nullptr) p = &world.create(1);
+    EXPECT_GT(p->leader_epoch(), last);
+    last = p->leader_epoch();
+    world.append(*p, {});
+    world.commit();
+    EXPECT_EQ(p->epoch_at(Offset{i}), last);
+    EXPECT_EQ(p->end_offset_for_epoch(last).end, p->end());
+    if (i > 0) {
+      EXPECT_EQ(p->end_offset_for_epoch(LeaderEpoch{last.value() - 1}).end, Offset{i});
+    }
+    i % 2 == 0 ? world.kill() : world.close();
+  }
+}
+
+TEST(Store, ACleanEndNeedsNoRecovery) {
+  StoreWorld world;
+  world.open();
+  Partition& p = world.create(1);
+  for (int i = 0; i < 10; ++i) world.append(p, {.producer = ProducerId{7}, .epoch = 0, .sequence = i});
+  world.commit();
+  world.close();
+  world.open();
+  EXPECT_EQ(world.store->metrics().recovered_batches.value(), 0u);
+  Partition* again = world.store->find(partition_id(1));
+  EXPECT_EQ(again->end(), Offset{10});
+  EXPECT_EQ(again->producer_count(), 1u);
+  EXPECT_EQ(world.append(*again, {.producer = ProducerId{7}, .epoch = 0, .sequence = 9}).base_offset, Offset{9});
+}
+
+TEST(Store, ASecondProcessIsRefused) {
+  StoreWorld world;
+  world.open();
+  auto second = Store::open(world.disk, world.config, {}, Instant{0});
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, Code::locked);
+}
+
+TEST(Store, AnotherNodesOrANewerDirectoryIsRefused) {
+  StoreWorld world;
+  world.open();
+  world.close();
+  world.config.node = NodeId{9};
+  EXPECT_EQ(Store::open(world.disk, world.config, {}, Instant{0}).error().code, Code::unsupported);
+  world.disk.kill();
+  world.config.node = NodeId{1};
+  const auto file = *world.disk.open("meta", port::OpenMode::existing);
+  const Bytes text = as_bytes("edgelog broker data\nformat=2\ncluster=x\nnode=1\ndirectory=00\n");
+  ASSERT_TRUE(world.disk.write(file, 0, {&text, 1}));
+  const auto refused = Store::open(world.disk, world.config, {}, Instant{0});
+  EXPECT_EQ(refused.error().code, Code::unsupported);
+  EXPECT_NE(refused.error().what.find("newer"), std::string::npos);
+}
+
+TEST(Store, RollsAndReadsAcrossSegments) {
+  StoreWorld world;
+  world.open();
+  Partition& p = world.create(1, {.segment_bytes = 2000});
+  for (int i = 0; i < 50; ++i) {
+    world.append(p, {.value_bytes = 300});
+    if (i % 3 == 0) world.commit();
+  }
+  world.commit();
+  EXPECT_GT(p.segment_count(), 5u);
+  EXPECT_EQ(testing::read_all(p), 50);
+  world.power_cut(Survival::nothing);
+  world.open();
+  EXPECT_EQ(testing::read_all(*world.store->find(partition_id(1))), 50);
+}
+
+TEST(Store, ManyRoundsGoRoundTheJournal) {
+  StoreWorld world;
+  world.config.journal_file_bytes = 64 << 10;
+  world.open();
+  Partition& p = world.create(1);
+  for (int i = 0; i < 400; ++i) {
+    world.append(p, {.value_bytes = 5000});
+    world.store->end_of_turn();
+    world.disk.complete_all();
+  }
+  EXPECT_EQ(p.committed(), Offset{400});
+  EXPECT_GT(world.store->metrics().checkpoints.value(), 5u);
+  world.power_cut(Survival::nothing);
+  world.open();
+  EXPECT_EQ(testing::read_all(*world.store->find(partition_id(1))), 400);
+}
+
+TEST(Store, BulkSkipsTheJournal) {
+  StoreWorld world;
+  world.config.direct_bytes = 10'000;
+  world.open();
+  Partition& p = world.create(1);
+  for (int i = 0; i < 20; ++i) {
+    world.append(p, {.value_bytes = 50'000});
+    world.commit();
+  }
+  EXPECT_LT(world.store->metrics().journal_bytes.value(), 20'000u);
+  EXPECT_GT(world.store->metrics().direct_bytes.value(), 1'000'000u);
+  world.power_cut(Survival::nothing);
+  world.open();
+  EXPECT_EQ(testing::read_all(*world.store->find(partition_id(1))), 20);
+}
+
+TEST(Store, DuplicatesWaitForTheirCommit) {
+  StoreWorld world;
+  world.open();
+  Partition& p = world.create(1);
+  const BatchSpec spec{.producer = ProducerId{5}, .epoch = 0, .sequence = 0, .records = 4};
+  world.append(p, spec);
+  const auto again = world.append(p, spec);
+  EXPECT_TRUE(again.duplicate);
+  EXPECT_EQ(again.commit_at, Offset{4});
+  EXPECT_LT(p.committed(), again.commit_at);
+  world.commit();
+  EXPECT_EQ(p.committed(), again.commit_at);
+  EXPECT_EQ(p.end(), Offset{4});
+}
+
+TEST(Store, RemovedPartitionsLeaveNothing) {
+  StoreWorld world;
+  world.open();
+  world.append(world.create(1), {});
+  world.append(world.create(2), {});
+  world.commit();
+  world.store->remove(partition_id(1));
+  EXPECT_EQ(world.store->find(partition_id(1)), nullptr);
+  world.commit();
+  for (const auto& file : world.disk.files()) EXPECT_EQ(file.find(disklog::partition_name(partition_id(1))), std::string::npos) << file;
+  world.power_cut(Survival::nothing);
+  world.open();
+  EXPECT_EQ(world.store->find(partition_id(1)), nullptr);
+  EXPECT_NE(world.store->find(partition_id(2)), nullptr);
+}
+
+TEST(Store, AFailedSyncIsFinal) {
+  StoreWorld world;
+  world.open();
+  Partition& p = world.create(1);
+  world.append(p, {});
+  world.disk.fail_next_sync();
+  world.commit();
+  EXPECT_TRUE(world.fatal);
+  EXPECT_TRUE(world.store->failed());
+  world.append(p, {});
+  world.commit();
+  EXPECT_EQ(p.committed(), Offset{0});
+}
+
+// The next process finds the pages in the cache, clean though they never reached the disk.
+TEST(Store, WhatAFailedSyncLeftInTheCacheIsWrittenAgain) {
+  for (const std::uint64_t direct_bytes : {std::uint64_t{1} << 20, std::uint64_t{1}}) {
+    StoreWorld world;
+    world.config.direct_bytes = direct_bytes;
+    world.open();
+    Partition& p = world.create(1);
+    world.append(p, {});
+    world.commit();
+    world.append(p, {});
+    world.disk.fail_next_sync();
+    world.commit();
+    ASSERT_TRUE(world.fatal);
+    world.kill();
+    world.open();
+    const Offset seen = world.store->find(partition_id(1))->committed();
+    EXPECT_GE(seen, Offset{1});
+    world.power_cut(Survival::nothing);
+    world.open();
+    EXPECT_GE(world.store->find(partition_id(1))->committed(), seen);  // what was once shown as committed stays
+  }
+}
+
+TEST(Store, FullDiskRefusesAndGoesOn) {
+  StoreWorld world;
+  world.config.free_bytes_min = 1 << 20;
+  world.config.journal_file_bytes = 64 << 10;
+  world.disk.set_capacity(4 << 20);
+  world.open();
+  Partition& p = world.create(1, {.segment_bytes = 200'000});
+  int taken = 0, refused = 0;
+  for (int i = 0; i < 200; ++i) {
+    world.append(p, {.value_bytes = 50'000}).error == 0 ? ++taken : ++refused;
+    world.commit();
+  }
+  EXPECT_GT(taken, 10);
+  EXPECT_GT(refused, 10);
+  EXPECT_TRUE(world.store->full());
+  EXPECT_FALSE(world.fatal);
+  EXPECT_EQ(p.committed(), Offset{taken});
+  p.set_settings({.retention_bytes = 400'000, .segment_bytes = 200'000});
+  for (int i = 0; i < 4; ++i) world.tick(seconds(40));
+  EXPECT_FALSE(world.store->full());
+  EXPECT_EQ(world.append(p, {.value_bytes = 50'000}).error, 0);
+  world.commit();
+  EXPECT_EQ(p.committed(), Offset{taken + 1});
+}
+
+TEST(Store, RetentionBySizeAndTimeSurvivesACrash) {
+  StoreWorld world;
+  world.open();
+  Partition& p = world.create(1, {.retention_ms = 3'600'000, .segment_bytes = 5000});
+  for (int i = 0; i < 30; ++i) {
+    world.append(p, {.value_bytes = 900});
+    world.commit();
+    world.tick(seconds(300));
+  }
+  world.tick(seconds(40));
+  EXPECT_GT(p.log_start(), Offset{5});
+  EXPECT_LT(p.log_start(), Offset{28});
+  EXPECT_EQ(p.read(Offset{0}, 100, true, p.committed()).error, 1);
+  world.commit();
+  const Offset start = p.log_start();
+  world.power_cut(Survival::nothing);
+  world.open();
+  Partition* again = world.store->find(partition_id(1));
+  EXPECT_EQ(again->log_start(), start);
+  EXPECT_EQ(again->end(), Offset{30});
+  EXPECT_EQ(testing::read_all(*again), 30 - start.value());
+}
+
+TEST(Store, FindsByTime) {
+  StoreWorld world;
+  world.open();
+  Partition& p = world.create(1, {.segment_bytes = 3000});
+  for (int i = 0; i < 60; ++i) world.append(p, {.records = 2, .value_bytes = 200, .timestamp = 1000 + i * 10, .codec = i % 2 == 0 ? record::Codec::none : record::Codec::zstd});
+  world.commit();
+  EXPECT_EQ(p.offset_for_time(0, p.committed()).offset, Offset{0});
+  EXPECT_EQ(p.offset_for_time(1010, p.committed()).offset, Offset{2});
+  EXPECT_EQ(p.offset_for_time(1011, p.committed()).offset, Offset{3});
+  EXPECT_EQ(p.offset_for_time(1012, p.committed()).offset, Offset{4});
+  EXPECT_EQ(p.offset_for_time(1590, p.committed()).timestamp, 1590);
+  EXPECT_EQ(p.offset_for_time(9999, p.committed()).offset, Offset{-1});
+  EXPECT_EQ(p.max_timestamp(p.committed()).offset, Offset{119});
+  EXPECT_EQ(p.max_timestamp(Offset{10}).timestamp, 1041);
+}
+
+TEST(Store, AFlippedBitInDurableDataIsDamageAndOthersWork) {
+  StoreWorld world;
+  world.open();
+  world.append(world.create(1), {.value_bytes = 1000});
+  world.append(world.create(2), {.value_bytes = 1000});
+  world.commit();
+  world.idle_checkpoint();
+  world.kill();
+  world.disk.flip_bit(disklog::partition_path(partition_id(1)) + "/" + disklog::segment_name(Offset{0}, 0), 500, 3);
+  world.open();
+  Partition* p = world.store->find(partition_id(1));
+  EXPECT_EQ(p->read(Offset{0}, 1 << 20, true, p->committed()).error, 56);
+  EXPECT_NE(p->damage(), "");
+  EXPECT_EQ(world.append(*p, {}).error, 56);
+  EXPECT_EQ(testing::read_all(*world.store->find(partition_id(2))), 1);
+  world.commit();
+  world.idle_checkpoint();
+  world.kill();
+  world.open();
+  EXPECT_NE(world.store->find(partition_id(1))->damage(), "");
+}
+
+TEST(Store, ADamagedRoundFollowedByALaterOneIsDamage) {
+  StoreWorld world;
+  world.open();
+  Partition& p = world.create(1);
+  for (int i = 0; i < 3; ++i) {
+    world.append(p, {.value_bytes = 700});
+    world.commit();
+  }
+  world.power_cut(Survival::nothing);  // the segment was never synced: the journal is all there is
+  const auto journal = world.disk.contents("journal/1.journal");
+  ASSERT_TRUE(journal);
+  world.disk.flip_bit("journal/1.journal", 1200, 0);
+  world.open();
+  Partition* again = world.store->find(partition_id(1));
+  EXPECT_NE(again->damage(), "");
+}
+
+}  // namespace
+}  // namespace edgelog::broker
