@@ -81,7 +81,7 @@ void ShardLoop::stop_when_quiet() {
   const Instant at = io::boottime_now();
   if (at < stop_by_ && !(shard_->idle() && server_.quiet())) return stopping_.wake_at(at + quiet_check);
   server_.close_all();
-  stopped_(shard_->close());
+  shard_->close(stopped_);
 }
 
 }  // namespace edgelog::broker

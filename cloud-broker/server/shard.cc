@@ -68,7 +68,7 @@ Result<std::unique_ptr<Shard>> Shard::start(ShardPorts ports, BrokerSettings set
   store_big(config.fresh.data() + sizeof(std::uint64_t), state.prng.next());
   StoreEvents events{[raw = shard.get()](std::span<Partition* const> partitions) { raw->committed(partitions); },
                      [&state](const Error& error) { state.ports.fatal(error); }};
-  auto store = Store::open(state.ports.disk, config, std::move(events), at.now, at.wall);
+  auto store = Store::open(state.ports.disk, config, std::move(events), at.now);
   if (!store) return std::move(store).error();
   state.store = std::move(*store);
   state.assemble();
@@ -169,7 +169,7 @@ void Shard::bound_to(std::uint16_t port) {
 
 void Shard::drain() { state_->fetches.answer_all(); }
 bool Shard::idle() const { return state_->waits.waiting() == 0; }
-Status Shard::close() { return state_->store->close(); }
+void Shard::close(std::function<void(Status)> done) { state_->store->close(std::move(done)); }
 Store& Shard::store() { return *state_->store; }
 const BrokerMetrics& Shard::metrics() const { return state_->metrics; }
 

@@ -44,7 +44,8 @@ class Shard {
   // Answers parked fetches; afterwards only commits are waited for.
   void drain();
   bool idle() const;  // nobody waits for a commit
-  Status close();
+  // Makes everything durable, so that the next start has nothing to recover. No request may follow.
+  void close(std::function<void(Status)> done);
 
   Store& store();
   const BrokerMetrics& metrics() const;
