@@ -1,0 +1,272 @@
+#include "tests/sim/edge/agent_node.h"
+
+#include <algorithm>
+
+namespace edgelog::sim::edge {
+
+using namespace agent;
+
+namespace {
+
+int branches = 0;  // across agents of one seed: reset by the first agent
+
+Config make_config(const Plan& plan, int index) {
+  Config config;
+  config.agent = "site-" + std::to_string(index);
+  config.batch_bytes = 700;
+  config.defaults.linger = seconds(1);
+  if (plan.small_bound) config.defaults.bytes_max = 4'000;
+  if (plan.small_age) config.defaults.age_max = seconds(60);
+  StreamSettings doors = config.defaults;
+  doors.linger = milliseconds(20);
+  doors.priority = 1;
+  config.streams["doors"] = doors;
+  StreamSettings gaps = config.defaults;
+  gaps.bytes_max = 1 << 20;
+  gaps.age_max = seconds(1'000'000);
+  config.streams[std::string(uplink::gaps_topic)] = gaps;
+  return config;
+}
+
+}  // namespace
+
+AgentNode::AgentNode(Base& base, const Plan& plan, Cloud& cloud, Checker& checker, int index)
+    : base_(base), plan_(plan), cloud_(cloud), checker_(checker), index_(index), config_(make_config(plan, index)) {
+  name_ = config_.agent;
+  if (index == 0) branches = 0;
+  branch_ = ++branches;
+  checker_.set_store(index_, &store_);
+}
+
+void AgentNode::start() {
+  if (core_) return;
+  base_.say("{}: starts, branch {}", name_, branch_);
+  ++life_;
+  armed_ = never;
+  core_ = std::make_unique<Agent>(config_, store_.read(), base_.random.next(), moment());
+  arm();
+  base_.after(base_.between(milliseconds(10), seconds(2)), [this, life = life_] {
+    if (life == life_ && core_) connect();
+  });
+}
+
+void AgentNode::crash() {
+  if (!core_) return;
+  base_.say("{}: dies", name_);
+  base_.injected(Fault::agent_crash);
+  core_.reset();
+  ++life_;
+  cloud_.disconnect(name_);
+  connected_ = false;
+  // Did the transaction that was under way reach the disk?
+  if (under_way_ && base_.random.chance(1, 2)) {
+    base_.injected(Fault::agent_crash_in_commit);
+    apply(*under_way_, nullptr);
+  }
+  under_way_.reset();
+  taken_.clear();
+  base_.after(base_.between(milliseconds(100), seconds(20)), [this, life = life_] {
+    if (life == life_) start();
+  });
+}
+
+void AgentNode::keep_image() {
+  images_.push_back(store_);
+  if (images_.size() > 6) images_.erase(images_.begin() + static_cast<std::ptrdiff_t>(base_.random.below(images_.size() - 1)));
+}
+
+void AgentNode::restore_image() {
+  if (images_.empty()) return;
+  if (core_) crash();
+  base_.injected(Fault::image_restored);
+  checker_.restored(index_, branch_);
+  // Another life may go on from the same image later: it stays. The present one may come back too.
+  const Store before = store_;
+  store_ = images_[base_.random.below(images_.size())];
+  if (base_.random.chance(1, 3)) images_.push_back(before);
+  branch_ = ++branches;
+  base_.say("{}: put back to an older image, branch {}", name_, branch_);
+}
+
+void AgentNode::connect() {
+  if (connected_ || !core_) return;
+  connected_ = true;
+  ++session_;
+  base_.say("{}: connected", name_);
+  checker_.connected(index_);
+  Cloud::AgentLink link;
+  link.session = session_;
+  link.answers = [this](const uplink::Answers& answers) {
+    if (!core_) return;
+    checker_.answered(index_, answers);
+    step(answers);
+  };
+  link.topics = [this](const uplink::TopicList& list) {
+    if (core_) step(list);
+  };
+  cloud_.connect(name_, std::move(link));
+  step(Connected{});
+}
+
+void AgentNode::cut_uplink(Duration wait) {
+  if (!core_ || !connected_) return;
+  base_.injected(Fault::uplink_cut);
+  base_.say("{}: uplink cut for {} ms", name_, to_millis(wait));
+  cloud_.disconnect(name_);
+  connected_ = false;
+  ++session_;
+  step(Disconnected{});
+  base_.after(wait, [this, life = life_] {
+    if (life == life_ && core_) connect();
+  });
+}
+
+void AgentNode::jump_clock() {
+  base_.injected(Fault::agent_clock_jump);
+  skew_ = seconds(base_.random.between(-20'000, 20'000));
+  base_.say("{}: its clock is {} s off", name_, to_millis(skew_) / 1000);
+}
+
+void AgentNode::heal() {
+  healed_ = true;
+  skew_ = Duration{0};
+}
+
+bool AgentNode::take(const Taken& taken, const FactPtr& fact) {
+  if (!core_) return false;
+  Effects effects;
+  const Taking taking = core_->step(moment(), taken, effects);
+  for (std::size_t i = 0; i < taking.events.size(); ++i) {
+    const Assigned& a = taking.events[i];
+    taken_[{a.stream, a.index}] = {fact, a.timestamp, taken.events[i].bytes};
+  }
+  base_.say("{}: message {} of device {} boot {} number {}: outcome {}", name_, fact->id, fact->device, fact->boot,
+            fact->number, static_cast<int>(taking.outcome));
+  perform(std::move(effects));
+  arm();
+  return true;
+}
+
+bool AgentNode::says(const DeviceSays& says) {
+  if (!core_) return false;
+  base_.say("{}: {} boot {} says confirmed {} lost {}", name_, says.source.device, says.incarnation,
+            says.confirmed_through, says.lost_through);
+  step(says);
+  return true;
+}
+
+void AgentNode::step(const Input& input) {
+  Effects effects;
+  core_->step(moment(), input, effects);
+  perform(std::move(effects));
+  arm();
+}
+
+void AgentNode::arm() {
+  if (!core_) return;
+  const Instant deadline = core_->deadline();
+  if (deadline == never) return;
+  const Instant due = std::max(deadline, base_.now + microseconds(1));
+  if (armed_ != never && armed_ > base_.now && armed_ <= due) return;
+  armed_ = due;
+  base_.at(due, [this, life = life_, due] {
+    if (life != life_ || armed_ != due || !core_) return;
+    armed_ = never;
+    step(Tick{});
+  });
+}
+
+void AgentNode::perform(Effects effects) {
+  for (const Effect& effect : effects) {
+    if (!core_ || !base_.failure.empty()) return;
+    if (!healed_ && plan_.crash_per_effect > 0 && base_.random.chance(plan_.crash_per_effect, 100'000)) return crash();
+    if (const auto* c = std::get_if<Commit>(&effect)) {
+      commit(c->transaction);
+    } else if (const auto* p = std::get_if<PublishBatch>(&effect)) {
+      publish(*p);
+    } else if (const auto* f = std::get_if<PublishFence>(&effect)) {
+      checker_.fenced(index_, store_, *f);
+      base_.say("{}: {} fences {:08x}", name_, f->topic, short_id(f->id));
+      auto content = std::make_shared<Content>();
+      content->producer = f->id;
+      content->epoch = uplink::fence_epoch;
+      content->fence = true;
+      content->bytes = 90;
+      content->crc = static_cast<std::uint32_t>(++fence_count_);
+      content->records.push_back({f->id, EventIndex{-1}, f->timestamp, false, nullptr});
+      if (connected_) cloud_.publish_up({name_, f->topic, f->partition, content, std::nullopt, branch_, base_.now});
+      handed_over();
+    } else if (const auto* l = std::get_if<PublishLook>(&effect)) {
+      base_.say("{}: {} looks ({}{}) from {}", name_, l->topic, l->request.look_id, l->request.check_only ? ", check" : "",
+                l->request.from.value());
+      if (connected_)
+        cloud_.publish_up({name_, l->topic, l->request.partition, nullptr, l->request, branch_, base_.now});
+      handed_over();
+    } else if (const auto* d = std::get_if<ConfirmDevice>(&effect)) {
+      confirm(*d);
+    }
+  }
+}
+
+void AgentNode::handed_over() {
+  if (!connected_) return;
+  base_.after(base_.between(microseconds(300), milliseconds(30)), [this, session = session_, life = life_] {
+    if (life == life_ && session == session_ && core_) step(HandedOver{});
+  });
+}
+
+void AgentNode::publish(const PublishBatch& effect) {
+  const Store::StoredBatch* stored = store_.batch(effect.batch.stream, effect.batch.first);
+  const bool same = stored != nullptr && stored->row.producer == effect.batch.producer &&
+                    stored->row.sequence == effect.batch.sequence && stored->row.last == effect.batch.last;
+  if (same) {
+    base_.say("{}: {} publishes {:08x} sequence {} events {}..{}", name_, effect.topic, short_id(effect.batch.producer),
+              effect.batch.sequence, effect.batch.first.value(), effect.batch.last.value());
+    checker_.published(index_, store_, effect, *stored->content);
+    if (connected_)
+      cloud_.publish_up(
+          {name_, effect.topic, effect.partition, stored->content, std::nullopt, branch_, base_.now});
+  }
+  handed_over();
+}
+
+void AgentNode::commit(const Transaction& transaction) {
+  under_way_ = transaction;
+  Duration wait = base_.between(microseconds(100), milliseconds(3));
+  if (plan_.slow_disk && base_.chance(100)) wait = base_.between(milliseconds(10), seconds(3));
+  base_.after(wait, [this, life = life_] {
+    if (life != life_ || !core_ || !under_way_) return;
+    const Transaction now = *under_way_;
+    under_way_.reset();
+    if (!healed_ && base_.chance(plan_.commit_fails)) {
+      base_.injected(Fault::commit_failed);
+      return step(CommitFailed{now.id});
+    }
+    std::vector<std::int32_t> sizes;
+    apply(now, &sizes);
+    if (base_.failure.empty()) step(Committed{now.id, sizes});
+  });
+}
+
+void AgentNode::apply(const Transaction& transaction, std::vector<std::int32_t>* sizes) {
+  Store::Applied result = store_.apply(transaction, taken_);
+  base_.say("{}: transaction of {} rows durable", name_, transaction.ops.size());
+  if (!result.broken.empty()) return base_.fail("transaction: " + result.broken);
+  checker_.applied(index_, branch_, store_, result);
+  for (const Op& op : transaction.ops)
+    if (const auto* insert = std::get_if<InsertEvents>(&op))
+      for (EventIndex at = insert->first; at <= insert->last; at = at + 1) taken_.erase({insert->stream, at});
+  if (sizes != nullptr) *sizes = std::move(result.sealed_bytes);
+}
+
+std::string AgentNode::describe() const {
+  if (!core_) return name_ + " is down";
+  std::string out = name_ + (connected_ ? "" : " (not connected)");
+  for (const StreamStatus& s : core_->status())
+    out += fmt::format("; {}: state {} {} oldest {} newest {} bytes {} in flight {}", s.state.topic,
+                       static_cast<int>(s.state.state), s.waits_for, s.state.oldest.value(), s.state.newest.value(),
+                       s.state.bytes, s.in_flight);
+  return out;
+}
+
+}  // namespace edgelog::sim::edge

@@ -1,0 +1,285 @@
+#include "tests/sim/edge/checker.h"
+
+#include <algorithm>
+
+namespace edgelog::sim::edge {
+
+using agent::Gap;
+
+namespace {
+
+bool is_drop(const Gap& gap) { return gap.reason == agent::gap_reason::overflow || gap.reason == agent::gap_reason::age; }
+
+agent::SourceName source_of(int device) { return {"mqtt", "device-" + std::to_string(device)}; }
+
+}  // namespace
+
+void Checker::lost_at_device(int device, std::int64_t boot, std::int64_t from, std::int64_t to) {
+  if (from <= to) device_lost_[{device, boot}].push_back({from, to});
+}
+
+bool Checker::in_current(const EventKey& key) const {
+  return std::any_of(stores_.begin(), stores_.end(), [&](const auto& s) { return s.second->ever_had(key); });
+}
+
+bool Checker::names(const Gap& gap, const std::string& topic, const EventKey& key) const {
+  if (gap.stream != topic) return false;
+  if (gap.reason == agent::gap_reason::log_went_back) return key.index <= gap.last;
+  return gap.origin == key.origin && gap.first <= key.index && key.index <= gap.last;
+}
+
+void Checker::applied(int agent, int branch, const Store& store, const Store::Applied& result) {
+  std::map<std::uint64_t, int> of_message;
+  for (const auto& durable : result.durable) {
+    events_[durable.key] = {durable.fact, durable.topic, agent, branch, ++takings_, {}, false};
+    base_.say("   durable {} {} message {}", durable.topic, text(durable.key), durable.fact->id);
+    if (durable.fact->gap) continue;
+    const Fact& fact = *durable.fact;
+    ++of_message[fact.id];
+    auto& keys = keys_of_[fact.id];
+    for (const EventKey& other : keys) {
+      const bool twice = events_[other].topic == durable.topic && store.ever_had(other);
+      const bool allowed = kinds_[fact.device] == DeviceKind::plain && redelivered_.contains(fact.id);
+      base_.check(Check::source_not_twice, !twice || allowed, [&] {
+        return fmt::format("message {} of device {} (boot {} number {}) taken as {} and as {}", fact.id, fact.device,
+                           fact.boot, fact.number, text(other), text(durable.key));
+      });
+    }
+    keys.push_back(durable.key);
+    const DeviceKind kind = kinds_[fact.device];
+    if (kind == DeviceKind::plain || kind == DeviceKind::numbered_without_boot) continue;
+    base_.check(Check::round_is_whole, store.last_of(source_of(fact.device), std::to_string(fact.boot)) >= fact.number, [&] {
+      return fmt::format("message {} is durable without its number {}", fact.id, fact.number);
+    });
+  }
+  for (const auto& [id, count] : of_message)
+    base_.check(Check::round_is_whole, count == made_[id]->events,
+                [&, id = id, count = count] { return fmt::format("{} of {} events of message {}", count, made_[id]->events, id); });
+  for (const auto& grown : result.grown) events_[grown.key].fact = grown.fact;
+  for (const auto& gone : result.gone) {
+    const auto event = events_.find(gone.key);
+    if (event == events_.end()) return base_.fail("an event that never was left the log");
+    const auto gap = std::find_if(result.gaps.begin(), result.gaps.end(),
+                                  [&](const Gap& g) { return names(g, gone.topic, gone.key); });
+    const bool named = gap != result.gaps.end();
+    base_.check(Check::leaves_log_only_if_durable_or_named, event->second.ever_committed || named, [&] {
+      return fmt::format("{} {} left the agent's log, is not in the cloud's and no gap of that transaction names it",
+                         gone.topic, text(gone.key));
+    });
+    if (!named || !is_drop(*gap)) continue;
+    base_.injected(gap->reason == agent::gap_reason::age ? Fault::age_small_bound : Fault::overflow_small_bound);
+    base_.check(Check::leaves_log_only_if_durable_or_named, !gone.published,
+                [&] { return fmt::format("{} {} was published and dropped", gone.topic, text(gone.key)); });
+    base_.check(Check::gaps_not_false, event->second.copies.empty() || restores_ > 0,
+                [&] { return fmt::format("gap {} names {} {}, which is in the log", gap->reason, gone.topic, text(gone.key)); });
+  }
+}
+
+void Checker::restored(int, int branch) {
+  ++restores_;
+  restored_at_[branch] = base_.now;
+}
+
+void Checker::published(int agent, const Store& store, const agent::PublishBatch& effect, const Content& content) {
+  const agent::BatchRow& row = effect.batch;
+  const auto* stored = store.batch(row.stream, row.first);
+  base_.check(Check::marked_before_publish, stored->row.published, [&] {
+    return fmt::format("{} sequence {} published without its mark", effect.topic, row.sequence);
+  });
+  base_.check(Check::producer_never_before_row, store.knows_producer(row.stream, content.producer),
+              [&] { return fmt::format("{:08x} is used and has no row", short_id(content.producer)); });
+  base_.check(Check::published_bytes_fixed,
+              content.producer == row.producer && content.first == Sequence{0} + row.sequence &&
+                  static_cast<std::int64_t>(content.records.size()) == row.count(),
+              [&] { return fmt::format("{} events from {}: the bytes are of another numbering", effect.topic, row.first.value()); });
+  for (std::size_t i = 0; i < content.records.size(); ++i) {
+    const EventKey key{content.records[i].origin, content.records[i].index};
+    const auto [had, fresh] = numbering_.try_emplace({content.producer, row.sequence + static_cast<std::int64_t>(i)}, key);
+    base_.check(Check::numbering_is_function, fresh || had->second == key, [&] {
+      return fmt::format("{:08x} sequence {} is {} and {}", short_id(content.producer),
+                         row.sequence + static_cast<std::int64_t>(i), text(had->second), text(key));
+    });
+  }
+  const auto [bytes, first_time] =
+      bytes_.try_emplace({content.producer, row.sequence, row.count(), stores_.size() > 1 ? agent : 0}, content.crc);
+  base_.check(Check::published_bytes_fixed, first_time || bytes->second == content.crc || restores_ > 0, [&] {
+    return fmt::format("{:08x} sequence {}: other bytes than before", short_id(content.producer), row.sequence);
+  });
+  const auto all = store.published(row.stream);
+  base_.check(Check::window_bound, all.size() <= 5,
+              [&] { return fmt::format("{}: {} batches in flight", effect.topic, all.size()); });
+  for (const auto& other : all)
+    base_.check(Check::one_id_at_a_time, other.row.producer == row.producer, [&] {
+      return fmt::format("{}: {:08x} and {:08x} in flight at once", effect.topic, short_id(other.row.producer),
+                         short_id(row.producer));
+    });
+  const bool others = all.size() > 1 && all.front().row.first < row.first;
+  base_.check(Check::window_one_until_known, !first_time || !others || known_[agent].contains(row.producer), [&] {
+    return fmt::format("{}: {:08x} sequence {} published while the log may not know the id", effect.topic,
+                       short_id(row.producer), row.sequence);
+  });
+}
+
+void Checker::fenced(int, const Store&, const agent::PublishFence&) {}
+
+void Checker::answered(int agent, const uplink::Answers& answers) {
+  for (const auto& answer : answers.batches)
+    if (answer.error == 0 && answer.batch.producer_epoch == uplink::event_epoch)
+      known_[agent].insert(answer.batch.producer_id);
+}
+
+void Checker::confirmed(int, const Store& store, const agent::ConfirmDevice& effect, int device) {
+  const std::int64_t last = store.last_of(effect.source, effect.incarnation);
+  base_.check(Check::confirmed_is_durable, last >= effect.through, [&] {
+    return fmt::format("device {} boot {}: confirmed through {}, durable through {}", device, effect.incarnation,
+                       effect.through, last);
+  });
+}
+
+void Checker::judge_repeat(const Event& event, const EventKey& key, const Copy& copy) {
+  for (const Copy& other : event.copies) {
+    const auto in_flight_of_another_life = [&](const Copy& c) {
+      const auto ended = restored_at_.find(c.branch);
+      return ended != restored_at_.end() && c.landed > ended->second;
+    };
+    // Rule 12: what another life still had in flight may come a second time; and where retention took the first
+    // copy that another life had sent, no look can find it.
+    const bool excused = other.branch != copy.branch && (in_flight_of_another_life(other) ||
+                                                         in_flight_of_another_life(copy) || !other.retained);
+    base_.check(Check::committed_once, excused, [&] {
+      return fmt::format("{} {} stands at {} ({:08x}, branch {}) and at {} ({:08x}, branch {})", event.topic, text(key),
+                         other.offset.value(), short_id(other.producer), other.branch, copy.offset.value(),
+                         short_id(copy.producer), copy.branch);
+    });
+  }
+  if (event.copies.empty()) base_.check(Check::committed_once, true, [] { return std::string(); });
+}
+
+void Checker::judge_order(const std::string& topic, std::int32_t partition, Offset offset, const Record& record,
+                          const Event& event) {
+  if (event.fact->gap) return;
+  if (record.late) return base_.check(Check::late_is_marked, true, [] { return std::string(); });
+  auto& stood = stood_[{topic, partition, event.fact->device}];
+  Stood mine{offset, {record.origin, record.index}, event.taken, {record.origin, record.index}};
+  if (!stood.empty()) {
+    const Stood& before = stood.back();
+    const bool wrong = before.highest > event.taken && in_current(before.highest_key) && in_current(mine.key);
+    base_.check(Check::committed_in_order, !wrong, [&] {
+      return fmt::format("{}: {} of device {} at {} stands behind {}, which was taken later", topic, text(mine.key),
+                         event.fact->device, offset.value(), text(before.highest_key));
+    });
+    if (before.highest > mine.highest) mine.highest = before.highest, mine.highest_key = before.highest_key;
+  }
+  stood.push_back(mine);
+}
+
+void Checker::committed(const std::string& topic, std::int32_t partition, Offset base, const ContentPtr& content, int branch,
+                        Instant published) {
+  if (content->fence) return;
+  for (std::size_t i = 0; i < content->records.size(); ++i) {
+    const Record& record = content->records[i];
+    const EventKey key{record.origin, record.index};
+    const auto event = events_.find(key);
+    if (event == events_.end()) return base_.fail(fmt::format("{} {} is in the log and was never durable", topic, text(key)));
+    const Offset offset = base + static_cast<std::int64_t>(i);
+    const Copy copy{topic, partition, offset, branch, base_.now, published, content->producer};
+    judge_repeat(event->second, key, copy);
+    judge_order(topic, partition, offset, record, event->second);
+    event->second.copies.push_back(copy);
+    event->second.ever_committed = true;
+  }
+}
+
+void Checker::put_back(const std::string& topic, std::int32_t partition, Offset from) {
+  for (auto& [key, event] : events_)
+    std::erase_if(event.copies, [&](const Copy& c) { return c.topic == topic && c.partition == partition && c.offset >= from; });
+  for (auto& [key, stood] : stood_)
+    if (std::get<0>(key) == topic && std::get<1>(key) == partition)
+      while (!stood.empty() && stood.back().offset >= from) stood.pop_back();
+}
+
+void Checker::retention(const std::string& topic, std::int32_t partition, Offset start) {
+  for (auto& [key, event] : events_)
+    for (Copy& c : event.copies)
+      if (c.topic == topic && c.partition == partition && c.offset < start) c.retained = false;
+}
+
+void Checker::finish(int agent, const Store& store) {
+  std::set<EventKey> accounted;
+  std::vector<EventKey> open, gap_events;
+  for (const auto& [origin, life] : store.lives())
+    for (EventIndex at = life.first; at <= life.last; at = at + 1) {
+      const EventKey key{origin, at};
+      const Event& event = events_.at(key);
+      if (event.fact->gap) gap_events.push_back(key);
+      if (event.copies.empty())
+        open.push_back(key);
+      else
+        accounted.insert(key);
+    }
+  // Gaps that arrived name others, which may be gaps themselves.
+  std::vector<Gap> named;
+  std::set<EventKey> used;
+  for (bool more = true; more;) {
+    more = false;
+    for (const EventKey& key : gap_events)
+      if (accounted.contains(key) && used.insert(key).second) {
+        named.push_back(*events_.at(key).fact->gap);
+        more = true;
+      }
+    std::vector<EventKey> left;
+    for (const EventKey& key : open) {
+      const std::string& topic = events_.at(key).topic;
+      const bool is_named = std::any_of(named.begin(), named.end(), [&](const Gap& g) { return names(g, topic, key); });
+      if (is_named)
+        accounted.insert(key);
+      else
+        left.push_back(key);
+    }
+    open = std::move(left);
+  }
+  for (const auto& [origin, life] : store.lives())
+    for (EventIndex at = life.first; at <= life.last; at = at + 1)
+      base_.check(Check::named_at_end, accounted.contains({origin, at}),
+                  [&] { return fmt::format("{} {} is lost without a name", life.topic, text(EventKey{origin, at})); });
+  finish_sources(agent, store, accounted, named);
+}
+
+void Checker::finish_sources(int agent, const Store& store, const std::set<EventKey>& accounted,
+                             const std::vector<Gap>& named) {
+  std::map<std::pair<int, std::int64_t>, std::pair<std::int64_t, std::int64_t>> span;  // durable numbers by boot
+  const auto durable = [&](std::uint64_t id) {
+    const auto keys = keys_of_.find(id);
+    return keys != keys_of_.end() && std::any_of(keys->second.begin(), keys->second.end(),
+                                                 [&](const EventKey& key) { return store.ever_had(key) && accounted.contains(key); });
+  };
+  for (const auto& [id, fact] : made_) {
+    if (fact->device / 100 != agent || !durable(id)) continue;
+    auto [at, fresh] = span.try_emplace({fact->device, fact->boot}, fact->number, fact->number);
+    at->second.first = std::min(at->second.first, fact->number);
+    at->second.second = std::max(at->second.second, fact->number);
+  }
+  for (const auto& [id, fact] : made_) {
+    if (fact->device / 100 != agent) continue;
+    const DeviceKind kind = kinds_[fact->device];
+    if (kind == DeviceKind::plain || kind == DeviceKind::numbered_without_boot) continue;
+    const bool ring = kind != DeviceKind::numbered;
+    const auto numbers = span.find({fact->device, fact->boot});
+    if (!ring && (numbers == span.end() || fact->number < numbers->second.first || fact->number > numbers->second.second))
+      continue;
+    bool fine = durable(id);
+    if (!fine)
+      for (const auto& [from, to] : device_lost_[{fact->device, fact->boot}]) fine = fine || (from <= fact->number && fact->number <= to);
+    if (!fine)
+      fine = std::any_of(named.begin(), named.end(), [&](const Gap& g) {
+        return g.stream.empty() && g.source == source_of(fact->device) && g.incarnation == std::to_string(fact->boot) &&
+               g.source_first <= fact->number && fact->number <= g.source_last;
+      });
+    base_.check(Check::sources_at_end, fine, [&] {
+      return fmt::format("message {} of device {} (boot {} number {}) is lost without a name", id, fact->device, fact->boot,
+                         fact->number);
+    });
+  }
+}
+
+}  // namespace edgelog::sim::edge

@@ -1,0 +1,96 @@
+#pragma once
+// The books that nobody in the world under test can see: who made what, what is durable where, what the log has
+// committed; and the checks over them, after every event and at the end. docs/SIMULATION.md lists them.
+#include <map>
+#include <set>
+
+#include "tests/sim/edge/faults.h"
+#include "tests/sim/edge/store.h"
+
+namespace edgelog::sim::edge {
+
+// How a device numbers, for what may be expected of it.
+enum class DeviceKind : std::uint8_t { plain, numbered, numbered_without_boot, ring, ring_lasting };
+
+class Checker {
+ public:
+  Checker(Base& base, const Plan& plan) : base_(base), plan_(plan) {}
+
+  // Devices.
+  void device(int id, DeviceKind kind) { kinds_[id] = kind; }
+  void made(const FactPtr& fact) { made_[fact->id] = fact; }
+  void lost_at_device(int device, std::int64_t boot, std::int64_t from, std::int64_t to);
+  void redelivered(std::uint64_t fact) { redelivered_.insert(fact); }
+
+  // Agents: `agent` is an index; `branch` counts the lives of its log.
+  void applied(int agent, int branch, const Store& store, const Store::Applied& result);
+  void restored(int agent, int branch);
+  void published(int agent, const Store& store, const agent::PublishBatch& effect, const Content& content);
+  void fenced(int agent, const Store& store, const agent::PublishFence& effect);
+  void connected(int agent) { known_[agent].clear(); }
+  void answered(int agent, const uplink::Answers& answers);
+  void confirmed(int agent, const Store& store, const agent::ConfirmDevice& effect, int device);
+
+  // The log.
+  struct Copy {
+    std::string topic;
+    std::int32_t partition = 0;
+    Offset offset;
+    int branch = 0;
+    Instant landed{}, published{};
+    ProducerId producer{no_producer};
+    bool retained = true;  // false: retention took it
+  };
+  void committed(const std::string& topic, std::int32_t partition, Offset base, const ContentPtr& content, int branch,
+                 Instant published);
+  void put_back(const std::string& topic, std::int32_t partition, Offset from);
+  void retention(const std::string& topic, std::int32_t partition, Offset start);
+
+  // In the end: everything durable in this log, of all its lives, arrived or is named.
+  void finish(int agent, const Store& store);
+  void set_store(int agent, const Store* store) { stores_[agent] = store; }
+  bool was_restored() const { return restores_ > 0; }
+
+ private:
+  struct Event {
+    FactPtr fact;
+    std::string topic;
+    int agent = 0;
+    int branch = 0;
+    std::uint64_t taken = 0;  // counts takings
+    std::vector<Copy> copies;
+    bool ever_committed = false;
+  };
+  struct Stood {  // a record of a sensor, in the log
+    Offset offset;
+    EventKey key;
+    std::uint64_t highest = 0;  // taking among these and before
+    EventKey highest_key;
+  };
+  bool in_current(const EventKey& key) const;
+  void judge_repeat(const Event& event, const EventKey& key, const Copy& copy);
+  void judge_order(const std::string& topic, std::int32_t partition, Offset offset, const Record& record, const Event& event);
+  bool names(const agent::Gap& gap, const std::string& topic, const EventKey& key) const;
+  void finish_sources(int agent, const Store& store, const std::set<EventKey>& accounted,
+                      const std::vector<agent::Gap>& named);
+
+  Base& base_;
+  const Plan& plan_;
+  std::map<int, DeviceKind> kinds_;
+  std::map<std::uint64_t, FactPtr> made_;
+  std::map<std::uint64_t, std::vector<EventKey>> keys_of_;  // takings of a message
+  std::set<std::uint64_t> redelivered_;
+  std::map<std::pair<int, std::int64_t>, std::vector<std::pair<std::int64_t, std::int64_t>>> device_lost_;
+  std::map<EventKey, Event> events_;
+  std::map<std::tuple<std::string, std::int32_t, int>, std::vector<Stood>> stood_;  // by topic, partition, device
+  std::map<std::pair<ProducerId, std::int64_t>, EventKey> numbering_;
+  std::map<std::tuple<ProducerId, std::int64_t, std::int64_t, int>, std::uint32_t> bytes_;
+  std::map<int, std::set<ProducerId>> known_;
+  std::map<int, const Store*> stores_;
+  std::map<int, Instant> restored_at_;  // by branch: when it ended
+  std::map<int, int> branch_of_agent_;
+  std::uint64_t takings_ = 0;
+  int restores_ = 0;
+};
+
+}  // namespace edgelog::sim::edge

@@ -1,0 +1,62 @@
+#include "tests/sim/edge/faults.h"
+
+namespace edgelog::sim::edge {
+
+Plan draw_plan(Prng& random) {
+  Plan plan;
+  const auto often = [&](std::uint64_t of_hundred) { return random.chance(of_hundred, 100); };
+  const auto rate = [&](std::uint64_t of_hundred, std::uint64_t most) {
+    return often(of_hundred) ? 1 + random.below(most) : std::uint64_t{0};
+  };
+  const auto every = [&](std::uint64_t of_hundred, std::int64_t least, std::int64_t most) {
+    return often(of_hundred) ? seconds(random.between(least, most)) : Duration{0};
+  };
+  plan.uplink_loss = rate(50, 300);
+  plan.uplink_repeat = rate(50, 300);
+  plan.uplink_delay = rate(50, 200);
+  plan.uplink_reorder = rate(40, 200);
+  plan.site_loss = rate(40, 100);
+  plan.site_repeat = rate(40, 200);
+  plan.answer_lost = rate(40, 200);
+  plan.produce_slow = rate(30, 50);
+  plan.stale_leader = rate(40, 500);
+  plan.crash_per_effect = rate(30, 300);
+  plan.commit_fails = rate(15, 100);
+  plan.slow_disk = often(15);
+  plan.uplink_cut = every(50, 30, 300);
+  plan.site_killed = every(30, 60, 300);
+  plan.agent_crash = every(50, 40, 300);
+  plan.gateway_crash = every(40, 60, 400);
+  plan.gateway_pause = every(30, 60, 400);
+  plan.shard_moves = every(40, 30, 300);
+  plan.leader_change = every(50, 20, 300);
+  plan.lose_tails = often(60);
+  plan.put_back = every(15, 120, 600);
+  plan.unavailable = every(20, 100, 400);
+  plan.unlisted = every(10, 100, 400);
+  plan.device_reboot = every(40, 60, 400);
+  plan.clock_jump = every(20, 100, 400);
+  const bool images = often(30);
+  if (images) {
+    plan.image = seconds(random.between(20, 200));
+    plan.restore = seconds(random.between(60, 400));
+  }
+  plan.partitions_added = every(15, 100, 500);
+  plan.small_bound = often(25);
+  plan.small_age = often(10);
+  plan.small_messages = often(10);
+  plan.rules.kafka = often(60);
+  const bool short_memory = often(30);
+  plan.rules.memory = short_memory ? seconds(random.between(120, 600)) : seconds(86'400);
+  if (often(20)) plan.rules.retention = seconds(random.between(100, 500));
+  plan.rules.ahead_max = seconds(random.between(60, 3600));
+  plan.safety = seconds(random.between(200, 1200));
+  plan.devices = static_cast<int>(random.between(2, 6));
+  plan.partitions = static_cast<int>(random.between(1, 3));
+  plan.ring = often(30) ? 64 : 1024;
+  plan.two_agents = often(25);
+  plan.pace = milliseconds(random.between(300, 4000));
+  return plan;
+}
+
+}  // namespace edgelog::sim::edge

@@ -1,0 +1,31 @@
+#pragma once
+// Which faults exist in this seed, and how often: drawn once, so that each seed is another mixture (swarm).
+#include "tests/sim/edge/base.h"
+#include "tests/sim/edge/log_model.h"
+
+namespace edgelog::sim::edge {
+
+struct Plan {
+  // Of a thousand messages.
+  std::uint64_t uplink_loss = 0, uplink_repeat = 0, uplink_delay = 0, uplink_reorder = 0;
+  std::uint64_t site_loss = 0, site_repeat = 0;
+  std::uint64_t answer_lost = 0, produce_slow = 0, stale_leader = 0;
+  std::uint64_t crash_per_effect = 0;  // of a hundred thousand effects
+  std::uint64_t commit_fails = 0;
+  bool slow_disk = false;
+  // Mean time between such events; 0: never.
+  Duration uplink_cut{0}, site_killed{0}, agent_crash{0}, gateway_crash{0}, gateway_pause{0}, shard_moves{0};
+  Duration leader_change{0}, put_back{0}, unavailable{0}, unlisted{0}, device_reboot{0}, clock_jump{0}, image{0},
+      restore{0}, partitions_added{0};
+  bool lose_tails = false;
+  bool small_bound = false, small_age = false, small_messages = false, clock_ahead = false;
+  LogRules rules;
+  Duration safety = seconds(600);
+  int devices = 4, partitions = 1;
+  std::int64_t ring = 1024;
+  bool two_agents = false;
+  Duration pace = seconds(2);  // mean time between a device's messages
+};
+Plan draw_plan(Prng& random);
+
+}  // namespace edgelog::sim::edge

@@ -1,0 +1,50 @@
+#pragma once
+// One gateway process: the real core, with a driver over the model of the log.
+#include <map>
+
+#include "gateway/core/core.h"
+#include "tests/sim/edge/cloud.h"
+
+namespace edgelog::sim::edge {
+
+class GatewayNode {
+ public:
+  GatewayNode(Base& base, const Plan& plan, Cloud& cloud, LogModel& log, std::size_t index);
+
+  void start();
+  void crash();
+  void pause(Duration wait);  // SIGSTOP, SIGCONT
+  bool up() const { return core_ != nullptr; }
+  void assign(std::vector<std::uint32_t> shards);
+  void receive(const UpMessage& message);
+  // Topics as they stand; `hidden` is not listed.
+  void tell_topics(const std::string& hidden);
+  std::string hidden;
+
+ private:
+  void feed(gateway::Input input);
+  void perform(gateway::Effects effects);
+  void arm();
+  void produce(const gateway::Produce& effect);
+  void ask_range(const gateway::AskRange& effect);
+  void read(const gateway::Read& effect);
+  // Runs once awake, if this process still lives.
+  void later(Duration wait, std::function<void()> what);
+  void when_awake(std::uint64_t life, std::function<void()> what);
+
+  Base& base_;
+  const Plan& plan_;
+  Cloud& cloud_;
+  LogModel& log_;
+  std::size_t index_;
+  std::unique_ptr<gateway::Core> core_;
+  std::uint64_t life_ = 0;
+  std::uint64_t session_ = 0;
+  Instant awake_at_{};
+  Instant armed_ = never;
+  std::uint64_t last_ticket_ = 0;
+  std::map<gateway::Ticket, UpMessage> payloads_;
+  std::map<std::uint32_t, Instant> lane_arrival_;
+};
+
+}  // namespace edgelog::sim::edge

@@ -1,0 +1,213 @@
+#include "tests/sim/edge/store.h"
+
+#include <algorithm>
+
+namespace edgelog::sim::edge {
+
+using namespace agent;
+
+// One transaction over a store. Beliefs about what the core may ask for end in `broken`.
+struct Applying {
+  Store& store;
+  const Store::Payloads& taken;
+  Store::Applied result;
+
+  void broken(std::string what) {
+    if (result.broken.empty()) result.broken = std::move(what);
+  }
+  std::string topic(StreamId id) const {
+    const auto found = store.streams_.find(id);
+    return found == store.streams_.end() ? "?" : found->second.topic;
+  }
+  ProducerId origin_of(StreamId stream, EventIndex index) const {
+    ProducerId best = no_producer;
+    EventIndex from{-1};
+    for (const auto& [key, row] : store.origins_)
+      if (key.first == stream && row.first <= index && row.first > from) best = row.origin, from = row.first;
+    return best;
+  }
+  void became_durable(StreamId stream, EventIndex index, const FactPtr& fact) {
+    const ProducerId origin = origin_of(stream, index);
+    if (origin == no_producer) return broken("an event without an origin");
+    if (!store.producers_.contains({stream, origin})) return broken("an event before its id's row");
+    auto [life, made] = store.lives_.try_emplace(origin, Store::Life{topic(stream), index, index});
+    if (!made && life->second.last + 1 != index) broken("an index is missing in an origin");
+    life->second.last = index;
+    result.durable.push_back({{origin, index}, topic(stream), fact});
+  }
+  void gone(StreamId stream, ProducerId origin, EventIndex index, bool published = false) {
+    result.gone.push_back({{origin, index}, topic(stream), published});
+  }
+
+  void operator()(const PutMeta& op) { store.meta_ = op.row; }
+  void operator()(const PutStream& op) { store.streams_[op.row.id] = op.row; }
+  void operator()(const PutOrigin& op) { store.origins_[{op.row.stream, op.row.origin}] = op.row; }
+  void operator()(const DeleteOrigin& op) {
+    if (store.origins_.erase({op.stream, op.origin}) == 0) broken("no such origin");
+  }
+  void operator()(const PutProducer& op) { store.producers_[{op.row.stream, op.row.id}] = op.row.stranger; }
+  void operator()(const DeleteProducer& op) { store.producers_.erase({op.row.stream, op.row.id}); }
+  void operator()(const PutSource& op) { store.sources_[{op.row.source, op.row.incarnation}] = op.row; }
+  void operator()(const DeleteSource& op) { store.sources_.erase({op.source, op.incarnation}); }
+  void operator()(const PutRecent& op) { store.recents_[{op.row.source, op.row.slot}] = op.row; }
+
+  void operator()(const PutGap& op) {
+    StreamId stream{};
+    for (const auto& [id, row] : store.streams_)
+      if (row.topic == uplink::gaps_topic) stream = id;
+    const Store::Key key{stream, op.row.index};
+    const bool fresh = !store.events_.contains(key);
+    if (fresh && store.gaps_.contains(op.row.index)) broken("a gap grew after it was sealed");
+    store.gaps_[op.row.index] = op.row;
+    auto fact = std::make_shared<Fact>();
+    fact->gap = op.row.gap;
+    store.events_[key] = {{stream, op.row.index, op.row.timestamp, gap_bytes}, fact};
+    result.gaps.push_back(op.row.gap);
+    if (fresh)
+      became_durable(stream, op.row.index, fact);
+    else
+      result.grown.push_back({{origin_of(stream, op.row.index), op.row.index}, topic(stream), fact});
+  }
+
+  void operator()(const InsertEvents& op) {
+    for (EventIndex at = op.first; at <= op.last; at = at + 1) {
+      const auto payload = taken.find({op.stream, at});
+      if (payload == taken.end()) return broken("an event that the driver does not hold");
+      store.events_[{op.stream, at}] = {{op.stream, at, payload->second.timestamp, payload->second.bytes}, payload->second.fact};
+      became_durable(op.stream, at, payload->second.fact);
+    }
+  }
+  void operator()(const DeleteEvents& op) {
+    for (EventIndex at = op.first; at <= op.last; at = at + 1) {
+      gone(op.stream, origin_of(op.stream, at), at);
+      if (store.events_.erase({op.stream, at}) == 0) broken("no such event to delete");
+      if (topic(op.stream) == uplink::gaps_topic) store.gaps_.erase(at);
+    }
+  }
+
+  ContentPtr encode(const BatchRow& row, std::vector<Record> records) const {
+    auto content = std::make_shared<Content>();
+    content->producer = row.producer;
+    content->epoch = uplink::event_epoch;
+    content->first = Sequence{0} + row.sequence;
+    content->bytes = static_cast<std::int32_t>(80 + 20 * records.size());
+    // Stands for the CRC: differs where any byte would.
+    std::uint64_t mixed = static_cast<std::uint64_t>(row.producer.value()) * 31 + static_cast<std::uint64_t>(row.sequence);
+    for (const Record& r : records)
+      mixed = mixed * 0x9e3779b97f4a7c15ULL + static_cast<std::uint64_t>(r.index.value()) * 3 +
+              static_cast<std::uint64_t>(r.timestamp.value()) * 7 + (r.late ? 1 : 0);
+    content->crc = static_cast<std::uint32_t>(mixed >> 32);
+    content->records = std::move(records);
+    return content;
+  }
+  void put_batch(BatchRow row, std::vector<Record> records) {
+    const ContentPtr content = encode(row, std::move(records));
+    row.bytes = content->bytes;
+    result.sealed_bytes.push_back(row.bytes);
+    store.batches_[{row.stream, row.first}] = {row, content};
+  }
+  void operator()(const Seal& op) {
+    std::vector<Record> records;
+    for (EventIndex at = op.row.first; at <= op.row.last; at = at + 1) {
+      const auto event = store.events_.find({op.row.stream, at});
+      if (event == store.events_.end()) return broken("no such event to seal");
+      if (origin_of(op.row.stream, at) != op.row.origin) return broken("a batch spans two origins");
+      const WallMillis stamp = op.stamp.value() >= 0 ? op.stamp : event->second.row.timestamp;
+      records.push_back({op.row.origin, at, stamp, at < op.late_before, event->second.fact});
+      store.events_.erase(event);
+    }
+    put_batch(op.row, std::move(records));
+  }
+  void operator()(const Reseal& op) {
+    const auto old = store.batches_.find({op.stream, op.first});
+    if (old == store.batches_.end()) return broken("no such batch to seal anew");
+    const Store::StoredBatch before = old->second;
+    store.batches_.erase(old);
+    std::set<EventIndex> kept;
+    for (const BatchRow& part : op.parts) {
+      std::vector<Record> records;
+      for (Record record : before.content->records) {
+        if (record.index < part.first || record.index > part.last) continue;
+        if (op.stamp.value() >= 0) record.timestamp = op.stamp;
+        record.late = record.late || record.index < op.late_before;
+        kept.insert(record.index);
+        records.push_back(record);
+      }
+      if (static_cast<std::int64_t>(records.size()) != part.count()) broken("a part is not of its batch");
+      put_batch(part, std::move(records));
+    }
+    for (const Record& record : before.content->records)
+      if (!kept.contains(record.index)) gone(op.stream, record.origin, record.index, before.row.published);
+  }
+  void operator()(const PutBatch& op) {
+    const auto old = store.batches_.find({op.row.stream, op.row.first});
+    if (old == store.batches_.end()) return broken("no such batch");
+    const std::int32_t bytes = old->second.row.bytes;
+    old->second.row = op.row;
+    old->second.row.bytes = bytes;
+  }
+  void remove_batch(StreamId stream, EventIndex first) {
+    const auto old = store.batches_.find({stream, first});
+    if (old == store.batches_.end()) return broken("no such batch to delete");
+    for (const Record& record : old->second.content->records)
+      gone(stream, record.origin, record.index, old->second.row.published);
+    store.batches_.erase(old);
+  }
+  void operator()(const DeleteBatch& op) { remove_batch(op.stream, op.first); }
+  void operator()(const SetAside& op) { remove_batch(op.stream, op.first); }
+};
+
+Store::Applied Store::apply(const Transaction& transaction, const Payloads& taken) {
+  Applying applying{*this, taken, {}};
+  for (const Op& op : transaction.ops) std::visit(applying, op);
+  return std::move(applying.result);
+}
+
+Persisted Store::read() const {
+  Persisted all;
+  all.meta = meta_;
+  for (const auto& [id, row] : streams_) all.streams.push_back(row);
+  for (const auto& [key, row] : origins_) all.origins.push_back(row);
+  for (const auto& [key, stranger] : producers_) all.producers.push_back({key.first, key.second, stranger});
+  for (const auto& [key, batch] : batches_) all.batches.push_back(batch.row);
+  for (const auto& [key, event] : events_) all.events.push_back(event.row);
+  for (const auto& [index, row] : gaps_)
+    if (std::any_of(events_.begin(), events_.end(),
+                    [&, at = index](const auto& e) { return e.first.second == at && e.second.fact->gap.has_value(); }))
+      all.gaps.push_back(row);
+  for (const auto& [key, row] : sources_) all.sources.push_back(row);
+  for (const auto& [key, row] : recents_) all.recents.push_back(row);
+  return all;
+}
+
+const Store::StoredBatch* Store::batch(StreamId stream, EventIndex first) const {
+  const auto found = batches_.find({stream, first});
+  return found == batches_.end() ? nullptr : &found->second;
+}
+
+const StreamRow* Store::stream(const std::string& topic) const {
+  for (const auto& [id, row] : streams_)
+    if (row.topic == topic) return &row;
+  return nullptr;
+}
+
+std::int64_t Store::last_of(const SourceName& source, const std::string& incarnation) const {
+  const auto found = sources_.find({source, incarnation});
+  return found == sources_.end() ? -1 : found->second.last;
+}
+
+bool Store::ever_had(const EventKey& key) const {
+  const auto life = lives_.find(key.origin);
+  return life != lives_.end() && life->second.first <= key.index && key.index <= life->second.last;
+}
+
+const std::vector<Store::StoredBatch> Store::published(StreamId stream) const {
+  std::vector<StoredBatch> all;
+  for (const auto& [key, batch] : batches_)
+    if (key.first == stream && batch.row.published) all.push_back(batch);
+  return all;
+}
+
+std::size_t Store::bytes() const { return batches_.size() * 4096 + events_.size() * 100; }
+
+}  // namespace edgelog::sim::edge

@@ -1,0 +1,84 @@
+#pragma once
+// The agent's log in memory: rows as the core wrote them, applied a transaction at a time. A copy is an image.
+#include <map>
+#include <set>
+
+#include "edge-agent/core/effects.h"
+#include "tests/sim/edge/content.h"
+
+namespace edgelog::sim::edge {
+
+class Store {
+ public:
+  struct Payload {
+    FactPtr fact;
+    WallMillis timestamp;
+    std::int32_t bytes = 0;
+  };
+  using Payloads = std::map<std::pair<agent::StreamId, EventIndex>, Payload>;
+
+  agent::Persisted read() const;
+
+  struct Applied {
+    std::vector<std::int32_t> sealed_bytes;
+    struct Gone {
+      EventKey key;
+      std::string topic;
+      bool published = false;
+    };
+    struct Durable {
+      EventKey key;
+      std::string topic;
+      FactPtr fact;
+    };
+    std::vector<Gone> gone;            // left the log
+    std::vector<agent::Gap> gaps;      // named in this transaction
+    std::vector<Durable> durable;      // new in the log
+    std::vector<Durable> grown;        // gaps that took another in
+    std::string broken;                                  // not empty: the transaction makes no sense
+  };
+  // `taken`: payloads of what the driver holds for InsertEvents.
+  Applied apply(const agent::Transaction& transaction, const Payloads& taken);
+
+  struct StoredBatch {
+    agent::BatchRow row;
+    ContentPtr content;
+  };
+  const StoredBatch* batch(agent::StreamId stream, EventIndex first) const;
+  const agent::StreamRow* stream(const std::string& topic) const;
+  std::int64_t last_of(const agent::SourceName& source, const std::string& incarnation) const;
+  bool knows_producer(agent::StreamId stream, ProducerId id) const { return producers_.contains({stream, id}); }
+  // Was this event ever durable in this log (or in what it was copied from)?
+  bool ever_had(const EventKey& key) const;
+  // Every event that ever was, with its topic.
+  struct Life {
+    std::string topic;
+    EventIndex first, last;
+  };
+  const std::map<ProducerId, Life>& lives() const { return lives_; }
+  const std::vector<StoredBatch> published(agent::StreamId stream) const;
+  std::size_t bytes() const;
+
+ private:
+  using Key = std::pair<agent::StreamId, EventIndex>;
+  struct Event {
+    agent::EventRow row;
+    FactPtr fact;
+    WallMillis taken{-1};
+    bool late = false;
+  };
+  friend struct Applying;
+
+  agent::MetaRow meta_;
+  std::map<agent::StreamId, agent::StreamRow> streams_;
+  std::map<std::pair<agent::StreamId, ProducerId>, agent::OriginRow> origins_;
+  std::map<std::pair<agent::StreamId, ProducerId>, bool> producers_;
+  std::map<Key, StoredBatch> batches_;
+  std::map<Key, Event> events_;
+  std::map<EventIndex, agent::GapRow> gaps_;
+  std::map<std::pair<agent::SourceName, std::string>, agent::SourceRow> sources_;
+  std::map<std::pair<agent::SourceName, std::int32_t>, agent::RecentRow> recents_;
+  std::map<ProducerId, Life> lives_;
+};
+
+}  // namespace edgelog::sim::edge
