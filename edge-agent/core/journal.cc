@@ -8,6 +8,8 @@ namespace edgelog::agent {
 
 void Journal::commit(std::vector<Op> head, Effects& out) {
   ASSERT(!under_way());  // A1
+  head.insert(head.begin(), std::make_move_iterator(first_.begin()), std::make_move_iterator(first_.end()));
+  first_.clear();
   head.insert(head.end(), std::make_move_iterator(ops_.begin()), std::make_move_iterator(ops_.end()));
   ops_.clear();
   under_way_id_ = open_id_++;

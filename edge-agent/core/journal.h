@@ -14,6 +14,8 @@ class Journal {
  public:
   // Row operations of decisions, in order.
   void add(Op op) { ops_.push_back(std::move(op)); }
+  // Rows that what was taken refers to: they go in front of it.
+  void add_first(Op op) { first_.push_back(std::move(op)); }
   // Emitted once everything added so far is durable.
   void then(Effect effect) { after_.push_back(std::move(effect)); }
 
@@ -21,7 +23,7 @@ class Journal {
   std::int64_t open_id() const { return open_id_; }
   bool is_durable(std::int64_t id) const { return id <= durable_id_; }
 
-  bool empty() const { return ops_.empty() && after_.empty(); }
+  bool empty() const { return first_.empty() && ops_.empty() && after_.empty(); }
   bool under_way() const { return under_way_id_ != 0; }
 
   // Hands the gathered transaction out, `head` (what was taken) in front. None may be under way.
@@ -35,7 +37,7 @@ class Journal {
   const Transaction& under_way_transaction() const { return under_way_; }
 
  private:
-  std::vector<Op> ops_;
+  std::vector<Op> first_, ops_;
   std::vector<Effect> after_;
   std::int64_t open_id_ = 1;
   std::int64_t durable_id_ = 0;

@@ -53,7 +53,7 @@ Lane& current_lane(State& state, Stream& stream) {
   lane.row.opening = state.opening();
   stream.lanes.push_back(std::move(lane));
   put_stream(state, stream);
-  put_origin(state, stream.lanes.back());
+  state.journal.add_first(PutOrigin{stream.lanes.back().row});
   learn_producer(state, stream, stream.lanes.back().row.producer, false);
   return stream.lanes.back();
 }
@@ -65,7 +65,7 @@ void put_origin(State& state, const Lane& lane) { state.journal.add(PutOrigin{la
 void learn_producer(State& state, Stream& stream, ProducerId id, bool stranger) {
   if (!stream.producers.emplace(id, stranger).second) return;
   stream.producers_by_age.push_back(id);
-  state.journal.add(PutProducer{{stream.row.id, id, stranger}});
+  state.journal.add_first(PutProducer{{stream.row.id, id, stranger}});
   if (stream.producers_by_age.size() <= state.config.producers_max) return;
   for (auto old = stream.producers_by_age.begin(); old != stream.producers_by_age.end(); ++old) {
     const bool in_use = std::any_of(stream.lanes.begin(), stream.lanes.end(), [&](const Lane& lane) {

@@ -143,16 +143,15 @@ Site::Site(Base& base, const Plan& plan, Checker& checker, AgentNode& agent, int
     checker_.device(id, kind);
     devices_.push_back(std::make_unique<Device>(*this, base_, id, kind, plan.ring));
   }
-  for (auto& device : devices_) {
-    // Each makes messages at its own pace, for as long as the site makes any.
-    auto again = std::make_shared<std::function<void()>>();
-    *again = [this, again = std::weak_ptr(again), d = device.get(), keep = again] {
-      if (!making_) return;
-      d->make();
-      base_.after(base_.between(Duration{1}, Duration{2 * plan_.pace.value()}), *keep);
-    };
-    base_.after(base_.between(Duration{0}, plan_.pace), *again);
-  }
+  for (auto& device : devices_)
+    base_.after(base_.between(Duration{0}, plan_.pace), [this, d = device.get()] { make(*d); });
+}
+
+// Each device makes messages at its own pace, for as long as the site makes any.
+void Site::make(Device& device) {
+  if (!making_) return;
+  device.make();
+  base_.after(base_.between(Duration{1}, Duration{2 * plan_.pace.value()}), [this, d = &device] { make(*d); });
 }
 
 Site::~Site() = default;

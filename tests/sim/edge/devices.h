@@ -33,6 +33,7 @@ class Site {
   void send(ToAgent message);
   void arrive(const ToAgent& message);
   void drain();
+  void make(Device& device);
 
   Base& base_;
   const Plan& plan_;

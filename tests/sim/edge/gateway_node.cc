@@ -5,11 +5,7 @@
 #include "common/wire/errors.h"
 
 namespace edgelog::sim::edge {
-namespace {
-
-constexpr auto code(wire::ErrorCode error) { return static_cast<std::int16_t>(error); }
-
-}  // namespace
+using wire::code;
 
 GatewayNode::GatewayNode(Base& base, const Plan& plan, Cloud& cloud, LogModel& log, std::size_t index)
     : base_(base), plan_(plan), cloud_(cloud), log_(log), index_(index) {

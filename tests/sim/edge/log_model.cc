@@ -5,11 +5,8 @@
 #include "common/wire/errors.h"
 
 namespace edgelog::sim::edge {
-namespace {
 
-constexpr auto code(wire::ErrorCode error) { return static_cast<std::int16_t>(error); }
-
-}  // namespace
+using wire::code;
 
 void LogModel::create(const std::string& topic, std::int32_t partitions) {
   auto& all = topics_[topic];
