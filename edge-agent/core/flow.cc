@@ -244,7 +244,8 @@ void on_listed(State& state, Moment moment, Stream& stream) {
     if (there.end.value() < 0 || there.leader_epoch.value() < 0) return;
     stream.row.partition = partition;
     stream.row.leader_epoch = there.leader_epoch;
-    stream.row.look_from = there.end;
+    // What an earlier opening took may have been sent by another life of this log: then it may stand anywhere.
+    stream.row.look_from = stream.has_earlier_lanes(state.opening()) ? Offset{0} : there.end;
     return put_stream(state, stream);
   }
   const uplink::TopicPartition* there = told(state, stream);

@@ -193,7 +193,10 @@ void expect_fence(Stream& stream, const uplink::LookAnswer& answer, ProducerId o
 void settle(State& state, Moment moment, Stream& stream, const uplink::LookAnswer& answer) {
   Lane& lane = stream.lanes.front();
   const Found found(answer, lane.row.origin);
-  const bool later_seen = later_origin_seen(stream, answer);
+  const bool range_is_gone = answer.log_start > answer.from;
+  // Where a part is gone, another life's later events may have stood there.
+  const bool later_seen =
+      later_origin_seen(stream, answer) || (range_is_gone && lane.row.opening < state.opening());
   for (const uplink::Sighting& s : answer.sightings)
     if (uplink::belongs_to(s.producer_id, state.config.agent)) learn_producer(state, stream, s.producer_id, true);
   lane.row.producer = new_producer_id(state, stream);
@@ -202,7 +205,7 @@ void settle(State& state, Moment moment, Stream& stream, const uplink::LookAnswe
   lane.row.opening = state.opening();
   lane.row.late_before = std::max(lane.row.late_before, later_seen ? stream.row.next : found.highest());
   learn_producer(state, stream, lane.row.producer, false);
-  Settlement settlement{state, moment, stream, lane, found, answer.log_start > answer.from, {}};
+  Settlement settlement{state, moment, stream, lane, found, range_is_gone, {}};
   for (const Batch& batch : lane.batches) settlement.one(batch);
   lane.batches = std::move(settlement.kept);
   settlement.unsealed();

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -55,7 +56,9 @@ void work(const Kind& kind, const Worker& worker, int out) {
     std::string line = fmt::format("{} {} {}", seed, result.failure.empty() ? 1 : 0, to_millis(result.simulated));
     for (const auto n : result.faults) line += fmt::format(" {}", n);
     for (const auto n : result.checks) line += fmt::format(" {}", n);
-    line += '\n';
+    std::string why = result.failure;
+    std::replace(why.begin(), why.end(), '\n', ' ');
+    line += '\t' + why + '\n';
     for (std::size_t at = 0; at < line.size();) {
       const auto n = write(out, line.data() + at, line.size() - at);
       if (n <= 0) _exit(3);
@@ -79,7 +82,7 @@ void start(const Kind& kind, Worker& worker) {
   worker.pending.clear();
 }
 
-void note_failure(Totals& totals, std::uint64_t seed, const char* how) {
+void note_failure(Totals& totals, std::uint64_t seed, const std::string& how) {
   ++totals.failed;
   if (totals.first_failures.size() < 20) totals.first_failures.push_back(seed);
   fmt::print("seed {} {}\n", seed, how);
@@ -96,7 +99,7 @@ void note_line(const std::string& line, Worker& worker, Totals& totals) {
   totals.simulated_ms += ms;
   for (auto& total : totals.faults) total += (in >> n) ? n : 0;
   for (auto& total : totals.checks) total += (in >> n) ? n : 0;
-  if (held == 0) note_failure(totals, seed, "FAILED");
+  if (held == 0) note_failure(totals, seed, "FAILED: " + line.substr(line.find('\t') + 1));
   worker.next = seed + worker.step;
 }
 

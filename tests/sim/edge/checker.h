@@ -20,6 +20,7 @@ class Checker {
   void device(int id, DeviceKind kind) { kinds_[id] = kind; }
   void made(const FactPtr& fact) { made_[fact->id] = fact; }
   void lost_at_device(int device, std::int64_t boot, std::int64_t from, std::int64_t to);
+  void booted(int device, std::int64_t boot) { boots_[device] = boot; }
   void redelivered(std::uint64_t fact) { redelivered_.insert(fact); }
 
   // Agents: `agent` is an index; `branch` counts the lives of its log.
@@ -79,6 +80,7 @@ class Checker {
   std::map<int, DeviceKind> kinds_;
   std::map<std::uint64_t, FactPtr> made_;
   std::map<std::uint64_t, std::vector<EventKey>> keys_of_;  // takings of a message
+  std::map<int, std::int64_t> boots_;
   std::set<std::uint64_t> redelivered_;
   std::map<std::pair<int, std::int64_t>, std::vector<std::pair<std::int64_t, std::int64_t>>> device_lost_;
   std::map<EventKey, Event> events_;

@@ -18,6 +18,7 @@ class Device {
     source_ = {"mqtt", "device-" + std::to_string(id)};
     boot_ = id * 1000 + 1;
     fresh_outbox();
+    site_.checker_.booted(id_, boot_);
   }
 
   bool has_ring() const { return kind_ == DeviceKind::ring || kind_ == DeviceKind::ring_lasting; }
@@ -91,7 +92,7 @@ class Device {
       return;
     }
     number_ = 0;
-    ++boot_;
+    site_.checker_.booted(id_, ++boot_);
   }
 
   std::vector<std::string> topics() const {
