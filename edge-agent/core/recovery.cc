@@ -84,7 +84,7 @@ bool has_fence(const uplink::LookAnswer& answer, ProducerId id) {
 bool fence_more(State& state, Stream& stream, const uplink::LookAnswer& answer) {
   bool more = false;
   for (Fence& fence : stream.fences) {
-    if (fence.offset < answer.from || has_fence(answer, fence.id)) continue;
+    if (fence.offset < std::max(answer.from, answer.log_start) || has_fence(answer, fence.id)) continue;
     fence.answered = false;  // the log went back between the fence and the look
     more = true;
   }

@@ -144,11 +144,11 @@ class World {
       if (!gateways_[owner_[shard]]->up()) owner_[shard] = 1 - owner_[shard];
     }
     for (std::size_t i = 0; i < gateways_.size(); ++i) {
-      std::vector<std::uint32_t> shards;
-      for (const auto& [shard, owner] : owner_)
-        if (owner == i) shards.push_back(shard);
       const Duration wait = healed_ ? Duration{0} : base_.between(Duration{0}, seconds(5));
-      base_.after(wait, [this, i, shards] {
+      base_.after(wait, [this, i] {
+        std::vector<std::uint32_t> shards;
+        for (const auto& [shard, owner] : owner_)
+          if (owner == i) shards.push_back(shard);
         if (gateways_[i]->up()) gateways_[i]->assign(shards);
       });
     }
@@ -172,6 +172,7 @@ class World {
     hidden_.clear();
     log_.set_available(true);
     log_.rules().message_bytes_max = 1 << 20;
+    log_.rules().lose_tails = false;
     for (auto& agent : agents_) agent->heal();
     for (auto& site : sites_) {
       site->heal();

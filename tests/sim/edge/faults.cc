@@ -31,6 +31,7 @@ Plan draw_plan(Prng& random) {
   plan.shard_moves = every(40, 30, 300);
   plan.leader_change = every(50, 20, 300);
   plan.lose_tails = often(60);
+  plan.rules.lose_tails = plan.lose_tails && often(60);
   plan.put_back = every(15, 120, 600);
   plan.unavailable = every(20, 100, 400);
   plan.unlisted = every(10, 100, 400);

@@ -96,7 +96,13 @@ void LogModel::produce(const std::string& topic, std::int32_t index, ContentPtr 
   if (!duplicate) {
     at = p.end;
     append(p, content, branch, published);
-    base_.after(base_.between(microseconds(200), milliseconds(8)),
+    Duration wait = base_.between(microseconds(200), milliseconds(8));
+    if (rules_.lose_tails && base_.chance(10)) {
+      wait = base_.between(milliseconds(100), seconds(3));
+      if (base_.random.chance(1, 2))
+        base_.after(base_.between(Duration{1}, wait), [this, topic, index] { change_leader_of(topic, index, true); });
+    }
+    base_.after(wait,
                 [this, topic, index, through = p.end, epoch = p.epoch] { commit(topic, index, through, epoch); });
   }
   base_.say("log {}/{}: {:08x}/{} {}..{} {} {} epoch {}", topic, index, short_id(content->producer),
@@ -147,8 +153,11 @@ LogModel::Partition* LogModel::any(std::string& topic, std::int32_t& index) {
 void LogModel::change_leader(bool lose_tail) {
   std::string topic;
   std::int32_t index = 0;
-  Partition* p = any(topic, index);
-  if (p == nullptr) return;
+  if (any(topic, index) != nullptr) change_leader_of(topic, index, lose_tail);
+}
+
+void LogModel::change_leader_of(const std::string& topic, std::int32_t index, bool lose_tail) {
+  Partition* p = topics_.at(topic)[static_cast<std::size_t>(index)].get();
   base_.injected(Fault::leader_change);
   p->stale_until = base_.now + base_.between(milliseconds(100), seconds(8));
   p->stale_hw = p->hw;

@@ -16,6 +16,7 @@ struct LogRules {
   Duration retention = seconds(3600LL * 24);
   std::int32_t message_bytes_max = 1 << 20;
   Duration ahead_max = seconds(3600);  // of a record's timestamp
+  bool lose_tails = false;         // now and then a commit is slow, and the leader changes before it
 };
 
 // Where a committed batch stands, for those who check.
@@ -68,6 +69,7 @@ class LogModel {
   LeaderEpoch epoch(const std::string& topic, std::int32_t partition) const;
 
   void change_leader(bool lose_tail);
+  void change_leader_of(const std::string& topic, std::int32_t partition, bool lose_tail);
   void put_back();
   void retain();
   void forget_producers();
