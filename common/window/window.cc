@@ -94,6 +94,10 @@ void Window::resend_all() {
   }
 }
 
+void Window::defer(std::uint64_t number) {
+  if (Item* item = find(number); item != nullptr) item->due = never;
+}
+
 void Window::hold(std::uint64_t number) {
   Item* item = find(number);
   if (item != nullptr && number != begin_) item->held = true;

@@ -55,6 +55,8 @@ class Window {
   // Sends this one (all unanswered ones) again at once, with the backoff it had.
   void resend(std::uint64_t number);
   void resend_all();
+  // Not before resend() is called for it.
+  void defer(std::uint64_t number);
   // Not before an older one is answered: it cannot succeed sooner.
   void hold(std::uint64_t number);
 

@@ -56,7 +56,10 @@ void Agent::step(Moment moment, const DeviceSays& in, Effects& out) {
 void Agent::step(Moment moment, const Committed& in, Effects& out) {
   State& state = parts_->state;
   round_committed(state, moment.now, in, out);
-  for (auto& [id, stream] : state.streams) settled(state, *stream);
+  for (auto& [id, stream] : state.streams) {
+    settled(state, *stream);
+    marked(state, *stream);
+  }
   parts_->go_on(moment, out);
 }
 

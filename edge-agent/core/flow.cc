@@ -29,10 +29,10 @@ void set_limit(const State& state, Instant now, Stream& stream) {
 
 void publish(State& state, Moment moment, Stream& stream, std::uint64_t number, Batch& batch, Effects& out) {
   ASSERT(batch.row.published && state.journal.is_durable(batch.marked_in));  // A4
+  ++(stream.window.sendings(number) == 0 ? state.counts.batches_published : state.counts.batches_sent_again);
   stream.window.sent(number, moment.now);
   batch.sent_at = moment.now;
   ++state.handed;
-  ++state.counts.batches_sent_again;
   out.push_back(PublishBatch{stream.row.topic, stream.row.partition, batch.row});
 }
 
@@ -44,7 +44,7 @@ bool send_again(State& state, Moment moment, Stream& stream, Effects& out) {
     if (!number) return true;
     Batch& batch = lane.batches[static_cast<std::size_t>(*number - stream.window.begin())];
     if (!state.journal.is_durable(batch.marked_in)) {  // its first publish waits for its mark
-      stream.window.sent(*number, moment.now);
+      stream.window.defer(*number);
       continue;
     }
     if (is_old(state, moment.now, batch.row.oldest)) {  // rule 8
@@ -71,8 +71,8 @@ Batch* next_batch(State& state, Moment moment, Stream& stream) {
   return &seal_front(state, moment, stream, lane);
 }
 
-// Publishes one more batch for the first time: its mark is committed, then it goes (rule 3).
-bool publish_next(State& state, Moment moment, Stream& stream) {
+// One more batch is to be published: its mark is committed, then it goes (rule 3; see marked()).
+bool mark_next(State& state, Moment moment, Stream& stream) {
   Batch* batch = next_batch(state, moment, stream);
   if (batch == nullptr) return false;
   Lane& lane = stream.lanes.front();
@@ -83,16 +83,12 @@ bool publish_next(State& state, Moment moment, Stream& stream) {
   }
   if (batch->row.anew || old) seal_anew(state, moment, stream, lane, *batch);
   const std::uint64_t number = stream.window.admit();
-  stream.window.sent(number, moment.now);
+  stream.window.defer(number);
   batch->row.published = true;
   batch->marked_in = state.journal.open_id();
-  batch->sent_at = moment.now;
   state.urgent = true;
-  ++state.handed;
-  ++state.counts.batches_published;
   state.journal.add(PutBatch{batch->row});
   put_stream(state, stream);  // partition and where to look from, at the latest now
-  state.journal.then(PublishBatch{stream.row.topic, stream.row.partition, batch->row});
   return true;
 }
 
@@ -103,7 +99,7 @@ void flow(State& state, Moment moment, Stream& stream, Effects& out) {
     return begin_recovery(state, moment, stream, {"events of the id were dropped"});
   set_limit(state, moment.now, stream);
   if (!send_again(state, moment, stream, out)) return;
-  while (stream.window.has_room() && has_room(state) && publish_next(state, moment, stream)) {
+  while (stream.window.has_room() && has_room(state) && mark_next(state, moment, stream)) {
   }
 }
 
@@ -263,6 +259,14 @@ void on_listed(State& state, Moment moment, Stream& stream) {
   if (there->end.value() < 0 || !stream.window.empty() || stream.has_earlier_lanes(state.opening())) return;
   // Rule 7: nothing of ours that is not resolved lies below what the log's end was while nothing was in flight.
   stream.row.look_from = std::max(stream.row.look_from, there->end);
+}
+
+void marked(State& state, Stream& stream) {
+  if (stream.lanes.empty()) return;
+  for (std::uint64_t number = stream.window.begin(); number != stream.window.end(); ++number) {
+    const Batch& batch = stream.lanes.front().batches[static_cast<std::size_t>(number - stream.window.begin())];
+    if (stream.window.sendings(number) == 0 && state.journal.is_durable(batch.marked_in)) stream.window.resend(number);
+  }
 }
 
 void pump(State& state, Moment moment, Stream& stream, Effects& out) {

@@ -7,6 +7,8 @@ namespace edgelog::agent {
 
 // Sends what may be sent now, whatever state the stream is in.
 void pump(State&, Moment, Stream&, Effects&);
+// A transaction is durable: what it marked as published may go.
+void marked(State&, Stream&);
 // When pump() has something to do next.
 Instant pump_due(const State&, const Stream&);
 void on_batch_answer(State&, Moment, const uplink::BatchAnswer&);

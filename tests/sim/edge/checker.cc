@@ -31,7 +31,7 @@ bool Checker::names(const Gap& gap, const std::string& topic, const EventKey& ke
 void Checker::applied(int agent, int branch, const Store& store, const Store::Applied& result) {
   std::map<std::uint64_t, int> of_message;
   for (const auto& durable : result.durable) {
-    events_[durable.key] = {durable.fact, durable.topic, agent, branch, ++takings_, {}, false};
+    events_[durable.key] = {durable.fact, durable.topic, agent, branch, ++takings_, {}, {}, false};
     base_.say("   durable {} {} message {}", durable.topic, text(durable.key), durable.fact->id);
     if (durable.fact->gap) continue;
     const Fact& fact = *durable.fact;
@@ -192,7 +192,11 @@ void Checker::committed(const std::string& topic, std::int32_t partition, Offset
 
 void Checker::put_back(const std::string& topic, std::int32_t partition, Offset from) {
   for (auto& [key, event] : events_)
-    std::erase_if(event.copies, [&](const Copy& c) { return c.topic == topic && c.partition == partition && c.offset >= from; });
+    std::erase_if(event.copies, [&](const Copy& c) {
+      if (c.topic != topic || c.partition != partition || c.offset < from) return false;
+      event.put_back.push_back(c);
+      return true;
+    });
   for (auto& [key, stood] : stood_)
     if (std::get<0>(key) == topic && std::get<1>(key) == partition)
       while (!stood.empty() && stood.back().offset >= from) stood.pop_back();
@@ -202,6 +206,7 @@ void Checker::retention(const std::string& topic, std::int32_t partition, Offset
   for (auto& [key, event] : events_)
     for (Copy& c : event.copies)
       if (c.topic == topic && c.partition == partition && c.offset < start) c.retained = false;
+  retained_from_[{topic, partition}] = start;
 }
 
 void Checker::finish(int agent, const Store& store) {
@@ -212,7 +217,11 @@ void Checker::finish(int agent, const Store& store) {
       const EventKey key{origin, at};
       const Event& event = events_.at(key);
       if (event.fact->gap) gap_events.push_back(key);
-      if (event.copies.empty())
+      // A log that went back, and whose retention then took the place where that could be seen.
+      const bool unseen = std::any_of(event.put_back.begin(), event.put_back.end(), [&](const Copy& c) {
+        return c.offset < retained_from_[{c.topic, c.partition}];
+      });
+      if (event.copies.empty() && !unseen)
         open.push_back(key);
       else
         accounted.insert(key);

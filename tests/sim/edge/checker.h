@@ -59,7 +59,7 @@ class Checker {
     int agent = 0;
     int branch = 0;
     std::uint64_t taken = 0;  // counts takings
-    std::vector<Copy> copies;
+    std::vector<Copy> copies, put_back;
     bool ever_committed = false;
   };
   struct Stood {  // a record of a sensor, in the log
@@ -91,6 +91,7 @@ class Checker {
   std::map<int, const Store*> stores_;
   std::map<int, Instant> restored_at_;  // by branch: when it ended
   std::map<int, int> branch_of_agent_;
+  std::map<std::pair<std::string, std::int32_t>, Offset> retained_from_;
   std::uint64_t takings_ = 0;
   int restores_ = 0;
 };
