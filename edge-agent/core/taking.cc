@@ -164,6 +164,7 @@ Instant round_due(const State& state) {
 void commit_round(State& state, Instant now, Effects& out) {
   state.sources.emit_confirmations(now, out);
   if (state.journal.under_way()) return state.journal.retry(now, out);
+  if (!state.journal.empty()) state.new_since = std::min(state.new_since, now);
   if (round_due(state) > now) return;
   std::vector<Op> head;
   for (auto& [id, stream] : state.streams) {
