@@ -31,7 +31,7 @@ rc::Gen<std::vector<Record>> records() {
       rc::gen::build<Record>(rc::gen::set(&Record::timestamp, rc::gen::inRange<std::int64_t>(0, 2'000'000'000'000)),
                              rc::gen::set(&Record::key, maybe(text)), rc::gen::set(&Record::value, maybe(text)),
                              rc::gen::set(&Record::headers, rc::gen::container<std::vector<Header>>(header)));
-  return rc::gen::nonEmpty(rc::gen::container<std::vector<Record>>(record));
+  return rc::gen::scale(0.5, rc::gen::nonEmpty(rc::gen::container<std::vector<Record>>(record)));
 }
 
 std::optional<Bytes> view(const std::optional<std::string>& text) {
@@ -92,7 +92,7 @@ TEST(RecordProperty, RoundTrip) {
 TEST(RecordProperty, EveryTruncationIsRefused) {
   EXPECT_TRUE(rc::check([] {
     const Buffer batch = build(*records(), any_codec());
-    for (std::size_t size = 0; size < batch.size(); ++size) {
+    for (std::size_t size = 0; size < batch.size(); size += size < at::records ? 1 : 1 + batch.size() / 64) {
       RC_ASSERT(check(Bytes(batch).first(size), {}).fault == Fault::corrupt_message);
     }
   }));
