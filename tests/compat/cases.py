@@ -6,6 +6,7 @@ counter = itertools.count()
 
 class Case(unittest.TestCase):
     target = None       # set by run.py
+    programs = ''       # where edgelog-broker lies
     round = 'fresh'     # or 'after kill -9'
     longMessage = True
 

@@ -76,13 +76,13 @@ def suites():
     return found, missing
 
 
-def run_round(target, round_name, classes, pattern, totals):
+def run_round(target, round_name, classes, args, totals):
     label = f'{target.name}/{round_name.replace(" ", "-")}'
     result = Result(label)
     loader = unittest.TestLoader()
-    if pattern: loader.testNamePatterns = [f'*{p}*' for p in pattern]
+    if args.k: loader.testNamePatterns = [f'*{p}*' for p in args.k]
     for base in classes:
-        suite = loader.loadTestsFromTestCase(type(base.__name__, (base,), {'target': target, 'round': round_name}))
+        suite = loader.loadTestsFromTestCase(type(base.__name__, (base,), {'target': target, 'round': round_name, 'programs': args.bin}))
         suite.run(result)
     totals['passed'] += result.passed
     totals['failed'] += len(result.failures) + len(result.errors)
@@ -101,11 +101,11 @@ def run_target(make, name, args, totals):
         totals['failed' if CI else 'skipped'] += 1
     try:
         target.start()
-        run_round(target, 'fresh', classes, args.k, totals)
+        run_round(target, 'fresh', classes, args, totals)
         if args.record: return
         target.kill()
         target.start()
-        run_round(target, 'after kill -9', classes, args.k, totals)
+        run_round(target, 'after kill -9', classes, args, totals)
     except Exception:
         totals['failed'] += 1
         traceback.print_exc()

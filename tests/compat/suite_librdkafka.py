@@ -1,5 +1,5 @@
 """librdkafka, through Debian's python3-confluent-kafka."""
-import threading, time
+import os, subprocess, threading, time
 from confluent_kafka import Consumer, KafkaError, KafkaException, OFFSET_BEGINNING, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewPartitions, NewTopic
 from batches import batch
@@ -201,6 +201,12 @@ class Librdkafka(Base):
         self.assertEqual({p.partition for p in a.assignment()}, before)
         a.close()
         b.close()
+
+    def test_client_in_cpp(self):
+        program = os.path.join(self.programs, '..', 'tests', 'compat_rdkafka')
+        if not os.path.exists(program): self.skipTest(program + ' is not built')
+        done = subprocess.run([program, self.target.bootstrap, self.unique('cpp')], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=180)
+        self.assertEqual(done.returncode, 0, done.stdout)
 
     def test_kill_under_a_producer_and_a_group(self):
         """An idempotent producer and a consumer, while the broker is killed with -9 twice: each message once, in order.
