@@ -44,3 +44,17 @@ put('uplink', 'answers', b'\1\1' + i(1700000000000, 8) + i(1, 4) + answer + i(1,
 put('uplink', 'topics', b'\2\1' + i(1700000000000, 8) + i(86400000, 8) + i(1, 4) + s('door') + i(1048588, 4) + i(1, 4) + i(10, 8) + i(1, 4))
 stream = s('door') + i(0, 8) + i(9, 8) + i(3, 8) + i(4096, 8) + i(-1, 8) + b'\0'
 put('uplink', 'heartbeat', b'\3\1' + s('0.1.0') + i(1700000000000, 8) + b'\1' + i(1 << 30, 8) + i(1, 4) + stream)
+for path in glob.glob('edge-agent/mappings/*.toml'): put('mapping_file', os.path.basename(path), open(path, 'rb').read())
+for line in open('tests/golden/record/batches.txt'):
+    name, data = line.split(' ')[:2]
+    if not name.endswith('-30'): put('facts', name, bytes.fromhex(data))
+for name, topic, payload in (
+        ('plain', 'events/climate/t-1', '{"temperature": 21.50, "unit": "celsius", "n": 17, "boot": 3, "time": "2022-10-09T20:13:08Z"}'),
+        ('line', 'line', '{"stream": "doors", "device": "front", "value": {"open": true}, "time": 1665346388}'),
+        ('nested', 'zigbee2mqtt/kitchen/door', '{"contact": false, "battery": 97, "update": {"state": "idle", "a": [1, {"b": null}]}}'),
+        ('availability', 'zigbee2mqtt/kitchen/availability', '{"state": "online"}'),
+        ('escapes', 'events/x/y', '{"a\\"b": "\\u00e4\\n", "n": -1.5e+300, "t": true, "z": null}'),
+        ('nordwijk', 'nordwijk/hall', '{"name": "hall", "capability": "contact", "attribute": "open", "value": "1", "number": 4, "boot": 1}'),
+        ('calit2', 'calit2/door', '{"date": "07/24/05", "time": "00:30:00", "flow": 7, "count": 3, "number": 4, "boot": 1}'),
+        ('notice', 'nordwijk/hall', '{"boot": 1, "confirmed": 3, "lost": 4}')):
+    put('payload', name, (topic + '\n' + payload).encode())

@@ -21,18 +21,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size < 1) return 0;
   const Bytes payload(reinterpret_cast<const std::byte*>(data) + 1, size - 1);
   switch (data[0] % 4) {
-    case 0:
-      decode_and_back<uplink::LookRequest>(payload);
-      break;
-    case 1:
-      decode_and_back<uplink::Answers>(payload);
-      break;
-    case 2:
-      decode_and_back<uplink::TopicList>(payload);
-      break;
-    case 3:
-      decode_and_back<uplink::Heartbeat>(payload);
-      break;
+    case 0: decode_and_back<uplink::LookRequest>(payload); break;
+    case 1: decode_and_back<uplink::Answers>(payload); break;
+    case 2: decode_and_back<uplink::TopicList>(payload); break;
+    case 3: decode_and_back<uplink::Heartbeat>(payload); break;
   }
   return 0;
 }
