@@ -66,7 +66,8 @@ void compare(const AnyMessage& message, const Golden& golden) {
   Image read;
   ASSERT_TRUE(message.again(bytes, golden.version, read));
   EXPECT_EQ(read.text, golden.text);
-  if (!golden.kind.ends_with('u')) EXPECT_EQ(read.bytes, bytes);  // else it has a tag that we do not keep
+  if (golden.kind.ends_with('u')) return;  // it has a tag that we do not keep
+  EXPECT_EQ(read.bytes, bytes);
 }
 
 std::multimap<std::int16_t, Golden> read_golden() {
