@@ -43,6 +43,9 @@ int main(int argc, char** argv) {
   const std::uint64_t seed = fresh_seed();
   config.mqtt_options.client_id = fmt::format("gateway-{:016x}", seed);
 
+  config.bridge.name = config.mqtt_options.client_id;
+  config.bridge.group = config.group;
+
   io::Loop loop;
   io::Readiness readiness;
   io::TcpClient links(loop);
@@ -67,7 +70,7 @@ int main(int argc, char** argv) {
     LOG(error, "{}", status.error().what);
     return EXIT_FAILURE;
   }
-  loop.on_stop_signal([&] { loop.stop(); });
+  loop.on_stop_signal([&] { bridge.stop([&] { loop.stop(); }); });
   bridge.start();
   uplink.start(bridge);
   LOG(info, "gateway {}: brokers {}, mqtt {}, admin port {}", config.mqtt_options.client_id,

@@ -25,10 +25,8 @@ bool asks_for_metadata(ErrorCode error) {
     case ErrorCode::kafka_storage_error:
     case ErrorCode::fenced_leader_epoch:
     case ErrorCode::unknown_leader_epoch:
-    case ErrorCode::network_exception:
-      return true;
-    default:
-      return false;
+    case ErrorCode::network_exception: return true;
+    default: return false;
   }
 }
 
@@ -82,7 +80,9 @@ void Client::link_ready(BrokerLink&) { schedule(); }
 
 void Client::link_lost(BrokerLink& link, const std::string& reason) {
   metrics_.links_lost.add();
-  LOG(info, "broker {}:{}: {}", link.address().host, link.address().port, reason);
+  std::uint64_t suppressed = 0;
+  if (lost_log_.pass(timer_.now(), suppressed))
+    LOG(info, "broker {}:{}: {} ({} like it before)", link.address().host, link.address().port, reason, suppressed);
   metadata_wanted_ = true;
   for (const auto& [key, owned] : by_key_) {
     if (owned.get() != &link) continue;

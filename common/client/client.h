@@ -19,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/base/log.h"
 #include "common/base/metrics.h"
 #include "common/client/broker_link.h"
 #include "common/client/metadata.h"
@@ -145,6 +146,7 @@ class Client final : public LinkOwner {
   Instant metadata_next_{};  // not asked before
   bool started_ = false, metadata_wanted_ = true, metadata_asked_ = false;
   std::uint32_t metadata_failures_ = 0;
+  log::RateLimit lost_log_{5, seconds(30)};
 };
 
 template <class Response, class Request>

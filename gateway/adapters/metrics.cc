@@ -44,6 +44,14 @@ void list_metrics(const Bridge& bridge, const client::Client& client, MetricList
             {},
             true,
             [&own] { return static_cast<double>(own.produce_nanoseconds.value()) * 1e-9; }});
+  list.add("edgelog_gateway_shards", "Shards that are this gateway's, of 64.", own.shards);
+  const FleetMetrics& fleet = bridge.fleet_metrics();
+  list.add("edgelog_gateway_heartbeats_total", "Heartbeats of agents.", fleet.heartbeats);
+  list.add("edgelog_gateway_fleet_records_total", "Records written to edgelog.fleet.", fleet.records);
+  list.add("edgelog_gateway_fleet_failures_total", "Writes to edgelog.fleet that failed, and are repeated.",
+           fleet.failures);
+  list.add("edgelog_gateway_agents", "Agents that this gateway has heard of.", fleet.agents);
+  list.add("edgelog_gateway_agents_online", "Agents that say they are online.", fleet.online);
   const OutboxMetrics& outbox = bridge.outbox_metrics();
   list.add("edgelog_gateway_answer_messages_total", "MQTT messages with answers.", outbox.messages);
   list.add("edgelog_gateway_answers_dropped_total", "Answers dropped for want of room.", outbox.dropped);

@@ -11,6 +11,8 @@
 namespace edgelog::gateway {
 namespace {
 
+constexpr std::string_view heartbeat_prefix = "edgelog/1/hb/", state_prefix = "edgelog/1/state/";
+
 std::optional<PartitionIndex> parse_partition(std::string_view text) {
   std::int32_t value = 0;
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -33,7 +35,11 @@ Bridge::Bridge(BridgeConfig config, Ports ports, Events events, std::uint64_t se
                },
                [this](const std::vector<std::string>& findings) { events_.findings(findings); }}),
       outbox_(ports_.uplink),
-      reader_(ports_.client) {}
+      reader_(ports_.client),
+      fleet_(config.fleet, config.name, ports_.client, ports_.timer),
+      membership_(
+          config.group, ports_.client, ports_.timer, [this](const Shards& shards) { own(shards); },
+          [this](const std::string& trouble) { events_.state("group", trouble); }, seed ^ 0x5eed) {}
 
 void Bridge::start() {
   events_.state("log", "not reached yet");
@@ -44,13 +50,31 @@ void Bridge::start() {
   });
   ports_.client.start();
   topics_.start();
-  std::vector<std::uint32_t> all(uplink::shard_count);
-  for (std::uint32_t shard = 0; shard < uplink::shard_count; ++shard) all[shard] = shard;
-  feed(ShardsAssigned{std::move(all)});
+  events_.state("group", "not joined yet");
+  membership_.start();
+  // Until the group has spoken every shard is served, so that one that starts again after a crash need not
+  // wait for its former self's session to end. Two who serve one shard do no harm, only work.
+  own(Shards().set());
+  ports_.uplink.subscribe(fmt::format("{}+", heartbeat_prefix));
+  ports_.uplink.subscribe(fmt::format("{}+", state_prefix));
+  schedule();
+}
+
+void Bridge::stop(std::function<void()> done) { membership_.leave(std::move(done)); }
+
+void Bridge::own(const Shards& shards) {
+  metrics_.shards.set(static_cast<std::int64_t>(shards.count()));
+  fleet_.own(shards);
+  ShardsAssigned assigned;
+  for (std::uint32_t shard = 0; shard < uplink::shard_count; ++shard)
+    if (shards[shard]) assigned.shards.push_back(shard);
+  feed(assigned);
 }
 
 void Bridge::on_alarm() {
   topics_.tick();
+  membership_.tick();
+  fleet_.tick(ports_.wall());
   if (ports_.timer.now() >= core_.deadline()) feed(Tick{});
   outbox_.flush(ports_.wall());
   publish_list();
@@ -58,7 +82,7 @@ void Bridge::on_alarm() {
 }
 
 void Bridge::schedule() {
-  Instant at = std::min(core_.deadline(), topics_.deadline());
+  Instant at = std::min({core_.deadline(), topics_.deadline(), membership_.deadline(), fleet_.deadline()});
   // A turn later, so that what is answered together is told together.
   if ((!outbox_.empty() || list_) && ports_.uplink.connected()) at = ports_.timer.now();
   ports_.timer.wake_at(at);
@@ -86,10 +110,31 @@ void Bridge::room() {
 
 void Bridge::message(UplinkMessage message) {
   metrics_.messages.add();
+  if (fleet_came(message)) return schedule();
   const auto address = uplink::parse_up_topic(message.topic);
   if (!address) return metrics_.bad_topics.add();
   if (address->look) return look_came(*address, message);
   batch_came(*address, message);
+}
+
+bool Bridge::fleet_came(const UplinkMessage& message) {
+  const std::string_view topic = message.topic;
+  if (topic.starts_with(state_prefix)) {
+    const std::string agent(topic.substr(state_prefix.size()));
+    const std::string_view state = as_text(message.payload);
+    if (state == "online" || state == "offline")
+      fleet_.state(agent, state == "online", ports_.wall());
+    else
+      metrics_.bad_messages.add();
+    return true;
+  }
+  if (!topic.starts_with(heartbeat_prefix)) return false;
+  uplink::Heartbeat heartbeat;
+  if (uplink::decode(message.payload, heartbeat))
+    fleet_.heartbeat(std::string(topic.substr(heartbeat_prefix.size())), std::move(heartbeat), ports_.wall());
+  else
+    metrics_.bad_messages.add();
+  return true;
 }
 
 void Bridge::batch_came(const uplink::UpAddress& address, UplinkMessage& message) {

@@ -10,6 +10,8 @@
 
 #include "common/client/client.h"
 #include "common/record/batch.h"
+#include "gateway/bridge/fleet.h"
+#include "gateway/bridge/membership.h"
 #include "gateway/bridge/outbox.h"
 #include "gateway/bridge/reader.h"
 #include "gateway/bridge/topics.h"
@@ -21,10 +23,14 @@ namespace edgelog::gateway {
 struct BridgeConfig {
   CoreConfig core;
   TopicsConfig topics;
+  FleetConfig fleet;
+  std::string group = "edgelog-gateway";
+  std::string name = "gateway";  // of this process, in the fleet's records
 };
 
 struct BridgeMetrics {
   Counter messages, bad_topics, bad_messages, produced_ok, produced_error;
+  Gauge shards;
   Counter produce_nanoseconds;  // sum over produced_ok, from arrival to the log's answer
 };
 
@@ -43,6 +49,8 @@ class Bridge final : public UplinkEvents {
   };
   Bridge(BridgeConfig config, Ports ports, Events events, std::uint64_t seed);
   void start();
+  // Leaves the group, so that the others take over at once; then calls `done`.
+  void stop(std::function<void()> done);
   void on_alarm();
 
   void connected() override;
@@ -54,6 +62,7 @@ class Bridge final : public UplinkEvents {
   const CoreMetrics& core_metrics() const { return core_.metrics(); }
   const LookMetrics& look_metrics() const { return core_.look_metrics(); }
   const OutboxMetrics& outbox_metrics() const { return outbox_.metrics(); }
+  const FleetMetrics& fleet_metrics() const { return fleet_.metrics(); }
 
  private:
   struct Payload {
@@ -75,6 +84,8 @@ class Bridge final : public UplinkEvents {
   void perform(const Reconnect& effect);
   void batch_came(const uplink::UpAddress& address, UplinkMessage& message);
   void look_came(const uplink::UpAddress& address, const UplinkMessage& message);
+  bool fleet_came(const UplinkMessage& message);
+  void own(const Shards& shards);
   void produced(Ticket ticket, const client::ProduceResult& result);
   void publish_list();
   void schedule();
@@ -85,6 +96,8 @@ class Bridge final : public UplinkEvents {
   Topics topics_;
   Outbox outbox_;
   Reader reader_;
+  Fleet fleet_;
+  Membership membership_;
   BridgeMetrics metrics_;
   record::Scratch scratch_;
   std::map<Ticket, Payload> payloads_;

@@ -217,26 +217,13 @@ bool Core::finish(StreamEntry entry, std::size_t at, Release reason, Effects& ou
 
 void Core::release(Ticket ticket, Release reason, Effects& out) {
   switch (reason) {
-    case Release::answered:
-      break;
-    case Release::malformed:
-      metrics_.released_malformed.add();
-      break;
-    case Release::expired:
-      metrics_.released_expired.add();
-      break;
-    case Release::full:
-      metrics_.released_full.add();
-      break;
-    case Release::copy:
-      metrics_.released_copy.add();
-      break;
-    case Release::not_ready:
-      metrics_.released_not_ready.add();
-      break;
-    case Release::stale:
-      metrics_.released_stale.add();
-      break;
+    case Release::answered: break;
+    case Release::malformed: metrics_.released_malformed.add(); break;
+    case Release::expired: metrics_.released_expired.add(); break;
+    case Release::full: metrics_.released_full.add(); break;
+    case Release::copy: metrics_.released_copy.add(); break;
+    case Release::not_ready: metrics_.released_not_ready.add(); break;
+    case Release::stale: metrics_.released_stale.add(); break;
   }
   out.push_back(Released{ticket, reason});
 }

@@ -20,9 +20,9 @@ struct LookConfig {
   std::size_t waiters_max = 4096;         // of all partitions
   std::size_t rounds_max = 4;             // partitions that are read at the same time
   std::size_t sightings_max = 8192;       // in one answer
-  Duration answer_timeout = seconds(30);  // of one question to the log
+  Duration answer_timeout = seconds(20);  // of one question to the log
   Duration retry_min = milliseconds(100), retry_max = seconds(2);
-  Duration retry_total = seconds(30);  // without any progress; then the waiters get the error
+  Duration retry_total = seconds(60);  // without any progress; then the waiters get the error
 };
 
 struct LookMetrics {

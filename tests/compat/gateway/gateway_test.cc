@@ -52,6 +52,33 @@ class GatewayTest : public testing::Test {
     return out;
   }
 
+  // Of GET /metrics; -1 if it is not there.
+  static double metric(const Gateway& gateway, const std::string& name) {
+    const std::string body = "\n" + http_get(gateway.admin, "/metrics");
+    const auto at = body.find("\n" + name + " ");
+    return at == std::string::npos ? -1 : std::strtod(body.c_str() + at + name.size() + 2, nullptr);
+  }
+  static bool await_metric(const Gateway& gateway, const std::string& name, double value, int seconds) {
+    const auto until = io::boottime_now() + edgelog::seconds(seconds);
+    while (io::boottime_now() < until) {
+      if (metric(gateway, name) == value) return true;
+      pause_briefly();
+    }
+    return false;
+  }
+  // "key value" of every record that the topic has, by kcat: a reader that shares no code with us.
+  static std::vector<std::string> consume(const std::string& topic) {
+    const std::string command =
+        "kcat -q -b " + log_name + " -C -t " + topic + " -o beginning -e -f '%k %s\n' 2>/dev/null";
+    std::vector<std::string> lines;
+    if (FILE* const out = ::popen(command.c_str(), "r")) {
+      char line[65536];
+      while (std::fgets(line, sizeof line, out)) lines.emplace_back(line);
+      ::pclose(out);
+    }
+    return lines;
+  }
+
   static inline std::string directory_;
   static inline std::uint16_t mqtt_port_ = 0;
   static inline std::unique_ptr<Process> mosquitto_;
@@ -174,6 +201,78 @@ TEST_F(GatewayTest, FenceThenNothingOfThatIdThenLook) {
   ASSERT_TRUE(check);
   EXPECT_EQ(check->expectation, static_cast<std::int8_t>(uplink::Expectation::replaced));
   EXPECT_TRUE(check->sightings.empty());
+}
+
+TEST_F(GatewayTest, TwoShareTheShardsAndOneTakesOver) {
+  auto one = start_gateway(topic_ + ":1");
+  ASSERT_TRUE(await_metric(one, "edgelog_gateway_shards", 64, 30));
+  auto two = start_gateway(topic_ + ":1");
+  ASSERT_TRUE(await_metric(two, "edgelog_gateway_shards", 32, 30));
+  ASSERT_TRUE(await_metric(one, "edgelog_gateway_shards", 32, 30));
+
+  std::vector<std::unique_ptr<Probe>> probes;
+  std::vector<Batches> batches;
+  for (int i = 0; i < 8; ++i) {
+    probes.push_back(std::make_unique<Probe>(mqtt_port_, fresh("agent")));
+    batches.emplace_back(probes.back()->agent(), 1);
+    EXPECT_TRUE(probes[static_cast<std::size_t>(i)]->insist(topic_, batches.back().events(0, 2)));
+  }
+  EXPECT_EQ(two.process->stop(), 0);  // says good-bye: no session has to end first
+  EXPECT_TRUE(await_metric(one, "edgelog_gateway_shards", 64, 8));
+  auto three = start_gateway(topic_ + ":1");
+  ASSERT_TRUE(await_metric(three, "edgelog_gateway_shards", 32, 30));
+  one.process->kill();
+  for (std::size_t i = 0; i < probes.size(); ++i) EXPECT_TRUE(probes[i]->insist(topic_, batches[i].events(2, 2)));
+  EXPECT_TRUE(await_metric(three, "edgelog_gateway_shards", 64, 20));
+  const auto lines = consume(topic_);
+  EXPECT_EQ(lines.size(), 32u);
+}
+
+TEST_F(GatewayTest, KeepsTheFleetsState) {
+  auto gateway = start_gateway(topic_ + ":1");
+  const std::string agent = fresh("agent");
+  Probe probe(mqtt_port_, agent);
+  ASSERT_TRUE(probe.await_topics({topic_}));
+  uplink::Heartbeat beat;
+  beat.software_version = "1.2\"3";
+  beat.streams.push_back({"doors", EventIndex{3}, EventIndex{9}, EventIndex{5}, 4096, 17, 0});
+  probe.publish(uplink::state_topic(agent), Buffer(as_bytes("online").begin(), as_bytes("online").end()), true);
+  probe.publish(uplink::heartbeat_topic(agent), uplink::encode(beat));
+  ASSERT_TRUE(await_metric(gateway, "edgelog_gateway_fleet_records_total", 1, 20));
+  probe.publish(uplink::state_topic(agent), Buffer(as_bytes("offline").begin(), as_bytes("offline").end()), true);
+  ASSERT_TRUE(await_metric(gateway, "edgelog_gateway_fleet_records_total", 2, 20));
+  std::vector<std::string> own;
+  for (const std::string& line : consume("edgelog.fleet"))
+    if (line.find(agent) != std::string::npos) own.push_back(line);
+  ASSERT_GE(own.size(), 2u);
+  EXPECT_THAT(own.back(), testing::HasSubstr("\"online\":false"));
+  EXPECT_THAT(own.back(),
+              testing::HasSubstr("\"topic\":\"doors\",\"oldest\":3,\"newest\":9,\"acknowledged\":5,\"backlog\":4"));
+  EXPECT_THAT(own.back(), testing::HasSubstr("\"software\":\"1.2\\\"3\""));
+}
+
+// A minute and more: only with EDGELOG_SLOW=1.
+TEST_F(GatewayTest, WhatLayInASleepersHandsIsDiscarded) {
+  if (!std::getenv("EDGELOG_SLOW")) GTEST_SKIP() << "EDGELOG_SLOW is not set";
+  auto sleeper = start_gateway(topic_ + ":1");
+  ASSERT_TRUE(await_metric(sleeper, "edgelog_gateway_shards", 64, 30));
+  Probe probe(mqtt_port_, fresh("agent"));
+  ASSERT_TRUE(probe.await_topics({topic_}));
+  Batches batches(probe.agent(), 1);
+  ASSERT_TRUE(probe.insist(topic_, batches.events(0, 1)));
+  sleeper.process->signal(SIGSTOP);
+  const auto slept_since = io::boottime_now();
+  for (std::int32_t i = 1; i <= 5; ++i) probe.send(topic_, batches.events(i, 1));
+  auto other = start_gateway(topic_ + ":1");
+  for (std::int32_t i = 1; i <= 3; ++i) EXPECT_TRUE(probe.insist(topic_, batches.events(i, 1)));
+  EXPECT_TRUE(probe.insist(topic_, batches.fence()));
+  while (io::boottime_now() - slept_since < seconds(65)) await_metric(other, "edgelog_gateway_shards", 65, 1);
+  sleeper.process->signal(SIGCONT);
+  EXPECT_TRUE(await_metric(sleeper, "edgelog_gateway_pauses_total", 1, 10));
+  EXPECT_TRUE(await_metric(sleeper, "edgelog_gateway_shards", 32, 30));
+  EXPECT_EQ(metric(sleeper, "edgelog_gateway_batches_total"),
+            metric(sleeper, "edgelog_gateway_released_total{reason=\"stale\"}") + 1);
+  EXPECT_EQ(consume(topic_).size(), 5u);  // 0..3 and the fence
 }
 
 }  // namespace

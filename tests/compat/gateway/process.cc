@@ -3,15 +3,14 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <cstdlib>
-#include <thread>
 #include <utility>
 
 #include "common/base/assert.h"
@@ -35,9 +34,9 @@ int connect_to(std::uint16_t port) {
   return -1;
 }
 
-void pause_briefly() { std::this_thread::sleep_for(std::chrono::milliseconds(20)); }
-
 }  // namespace
+
+void pause_briefly() { ::poll(nullptr, 0, 20); }
 
 Process::Process(std::vector<std::string> command, const std::string& log_file) {
   std::vector<char*> arguments;

@@ -29,6 +29,8 @@ class Process {
 std::uint16_t free_port();
 // True once something accepts connections on 127.0.0.1:port.
 bool await_port(std::uint16_t port, int seconds);
+// Between two looks at what tells nobody when it changes: a foreign process.
+void pause_briefly();
 std::string make_temporary_directory();
 // Status and body of GET http://127.0.0.1:port/path; empty if nobody answers.
 std::string http_get(std::uint16_t port, const std::string& path);

@@ -1,0 +1,150 @@
+#include "gateway/bridge/fleet.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <iterator>
+
+#include "common/uplink/names.h"
+
+namespace edgelog::gateway {
+namespace {
+
+constexpr Duration failure_pause = seconds(5);
+constexpr Duration write_timeout = seconds(10);
+constexpr std::array stream_states{"flowing", "fencing", "looking", "refused", "full"};
+
+// A JSON string; whatever is no printable ASCII comes as \u00XX of its bytes' values.
+std::string quoted(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\')
+      out.append(1, '\\').append(1, c);
+    else if (byte < 0x20 || byte > 0x7e)
+      out += fmt::format("\\u{:04x}", byte);
+    else
+      out += c;
+  }
+  return out + '"';
+}
+
+std::string stream_json(const uplink::StreamState& stream) {
+  const auto known = static_cast<std::size_t>(stream.state);
+  const char* const state = stream.state >= 0 && known < stream_states.size() ? stream_states[known] : "unknown";
+  return fmt::format(
+      R"({{"topic":{},"oldest":{},"newest":{},"acknowledged":{},"backlog":{},"bytes":{},"oldest_ms":{},"state":"{}"}})",
+      quoted(stream.topic), stream.oldest.value(), stream.newest.value(), stream.acknowledged.value(),
+      stream.newest - stream.acknowledged, stream.bytes, stream.oldest_ms, state);
+}
+
+}  // namespace
+
+std::string fleet_json(const std::string& agent, const AgentState& state, const std::string& gateway) {
+  std::string out = fmt::format(R"({{"v":1,"agent":{},"online":{},"since_ms":{},"seen_ms":{},"gateway":{})",
+                                quoted(agent), state.online, state.since.value(), state.seen.value(), quoted(gateway));
+  if (const auto& beat = state.heartbeat) {
+    out += fmt::format(R"(,"software":{},"agent_time_ms":{},"clock_trusted":{},"disk_free_bytes":{},"streams":[)",
+                       quoted(beat->software_version), beat->agent_time.value(), beat->clock_trusted != 0,
+                       beat->disk_free_bytes);
+    for (std::size_t i = 0; i < beat->streams.size(); ++i) out += (i > 0 ? "," : "") + stream_json(beat->streams[i]);
+    out += ']';
+  }
+  return out + '}';
+}
+
+Fleet::Entry* Fleet::find(const std::string& agent) {
+  if (const auto found = agents_.find(agent); found != agents_.end()) return &found->second;
+  if (!uplink::valid_agent_id(agent) || agents_.size() >= config_.agents_max) {
+    metrics_.refused.add();
+    return nullptr;
+  }
+  Entry& entry = agents_[agent];
+  metrics_.agents.set(static_cast<std::int64_t>(agents_.size()));
+  return &entry;
+}
+
+void Fleet::mark(const std::string& agent, Entry& entry) {
+  if (owned_[uplink::shard_of(agent)])
+    changed_.insert(agent);
+  else
+    entry.urgent = true;  // for when it comes over
+}
+
+void Fleet::heartbeat(const std::string& agent, uplink::Heartbeat heartbeat, WallMillis wall) {
+  Entry* const entry = find(agent);
+  if (!entry) return;
+  metrics_.heartbeats.add();
+  entry->state.seen = wall;
+  entry->state.heartbeat = std::move(heartbeat);
+  mark(agent, *entry);
+}
+
+void Fleet::state(const std::string& agent, bool online, WallMillis wall) {
+  Entry* const entry = find(agent);
+  if (!entry) return;
+  if (entry->state.online != online || entry->state.since.value() == 0) {
+    if (entry->state.online != online) metrics_.online.set(metrics_.online.value() + (online ? 1 : -1));
+    entry->state.online = online;
+    entry->state.since = wall;
+    entry->urgent = true;
+  }
+  mark(agent, *entry);
+}
+
+void Fleet::own(const Shards& shards) {
+  const Shards fresh = shards & ~owned_;
+  owned_ = shards;
+  std::erase_if(changed_, [&](const std::string& agent) { return !owned_[uplink::shard_of(agent)]; });
+  for (const auto& [agent, entry] : agents_)
+    if (fresh[uplink::shard_of(agent)]) changed_.insert(agent);
+}
+
+Instant Fleet::deadline() const { return changed_.empty() || writing_ ? never : next_flush_; }
+
+void Fleet::tick(WallMillis wall) {
+  const Instant now = timer_.now();
+  if (writing_ || changed_.empty() || now < next_flush_) return;
+  next_flush_ = now + config_.flush_interval;
+  if (const auto agents = due(); !agents.empty()) write(agents, wall);
+}
+
+std::vector<std::string> Fleet::due() const {
+  const Instant now = timer_.now();
+  std::vector<std::string> out;
+  for (const std::string& agent : changed_) {
+    if (out.size() >= config_.flush_records_max) break;
+    const Entry& entry = agents_.at(agent);
+    if (entry.urgent || !entry.ever_written || now - entry.written >= config_.record_interval) out.push_back(agent);
+  }
+  return out;
+}
+
+void Fleet::write(const std::vector<std::string>& agents, WallMillis wall) {
+  builder_.reset();
+  for (const std::string& agent : agents) {
+    Entry& entry = agents_.at(agent);
+    builder_.append(wall.value(), as_bytes(agent), as_bytes(fleet_json(agent, entry.state, gateway_)));
+    entry.urgent = false;
+    entry.ever_written = true;
+    entry.written = timer_.now();
+    changed_.erase(agent);
+  }
+  writing_ = true;
+  auto batch = std::make_shared<const Buffer>(builder_.finish({.codec = record::Codec::zstd}, compressor_));
+  client_.produce({std::string(uplink::fleet_topic), PartitionIndex{0}}, 0, std::move(batch),
+                  timer_.now() + write_timeout, [this, agents](const client::ProduceResult& result) {
+                    writing_ = false;
+                    if (result.error == wire::ErrorCode::none) return metrics_.records.add(agents.size());
+                    metrics_.failures.add();
+                    next_flush_ = timer_.now() + failure_pause;
+                    for (const std::string& agent : agents) {
+                      Entry& entry = agents_.at(agent);
+                      entry.urgent = true;
+                      mark(agent, entry);
+                    }
+                  });
+}
+
+}  // namespace edgelog::gateway
