@@ -2,7 +2,7 @@
 // A small state in a file: magic, kind, format, checksum, sequence number, payload. Kept twice where it must
 // survive a torn write and a flipped bit: path.0 is written and synced, then path.1 with the same content.
 //
-//   0 "ELOG" | 4 kind u8 | 5 format u8 | 6 zero u16 | 8 crc32c u32 of all that follows | 12 zero u32
+//   0 "ELOG" | 4 kind u8 | 5 format u8 | 6 zero u16 | 8 crc32c u32 of all but itself | 12 zero u32
 //   16 sequence u64 | 24 payload length u64 | 32 payload
 #include <cstdint>
 #include <optional>

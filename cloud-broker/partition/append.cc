@@ -259,7 +259,7 @@ void PartitionLog::restore(disklog::Manifest from) {
   marks = std::move(from.marks);
   horizons = std::move(from.horizons);
   snapshots = std::move(from.snapshots);
-  durable_snapshot = newest_snapshot();
+  durable_snapshot = confirmed_snapshot = newest_snapshot();
   named = true;
   next_version = from.next_version;
   compacted_through = from.compacted_through;

@@ -133,11 +133,11 @@ Status StoreState::write_manifests(int twin) {
       PartitionLog& log = partition->log();
       if (!log.manifest_dirty || log.segments.empty()) continue;
       log.manifest_dirty = false;
-      checkpoint_->manifests.emplace_back(
-          &log, disklog::seal(disklog::SealedKind::manifest, ++log.manifest_sequence, disklog::encode(log.manifest())));
+      checkpoint_->manifests.push_back({&log, log.durable_snapshot,
+                                        disklog::seal(disklog::SealedKind::manifest, ++log.manifest_sequence, disklog::encode(log.manifest()))});
     }
   }
-  for (auto& [log, bytes] : checkpoint_->manifests) {
+  for (auto& [log, snapshot, bytes] : checkpoint_->manifests) {
     if (log->removed) continue;
     auto file = disklog::write_file(disk_, disklog::twin_path(log->path() + "/manifest", twin), bytes);
     if (!file) return std::move(file).error();
@@ -174,12 +174,13 @@ Status StoreState::write_checkpoint(int twin) {
 
 void StoreState::end_checkpoint() {
   journal_->release(checkpoint_->round);
+  for (const auto& written : checkpoint_->manifests) written.log->confirmed_snapshot = written.snapshot;
   checkpoint_.reset();
   context.metrics.checkpoints.add();
   for (auto& [id, partition] : partitions) {
     PartitionLog& log = partition->log();
     // Two snapshots are kept: if one cannot be read, the other and the log after it tell the same.
-    while (log.snapshots.size() > 2 && log.snapshots[2] <= log.durable_snapshot) {
+    while (log.snapshots.size() > 2 && log.snapshots[2] <= log.confirmed_snapshot) {
       if (auto removed = disk_.remove(log.snapshot_path(log.snapshots[0])); !removed) LOG(warning, "{}", removed.error().what);
       log.snapshots.erase(log.snapshots.begin());
       std::erase_if(log.horizons, [&](const auto& horizon) { return horizon.at < log.snapshots[0]; });
@@ -201,7 +202,7 @@ void StoreState::end_checkpoint() {
 
 // No space for it: tried again when there is. Nothing was given up: the journal still holds all.
 void StoreState::abandon_checkpoint(const Error& error) {
-  for (auto& [log, bytes] : checkpoint_->manifests) log->manifest_dirty = true;
+  for (auto& written : checkpoint_->manifests) written.log->manifest_dirty = true;
   checkpoint_.reset();
   checkpoint_again_ = false;
   sweep();

@@ -82,6 +82,7 @@ class PartitionLog {
   Producers producers;
   std::vector<Offset> snapshots;               // in files; the last may not be durable yet
   Offset durable_snapshot{-1};                 // those up to it are on the disk, and so is what they tell of
+  Offset confirmed_snapshot{-1};               // and a durable manifest names this one
   std::uint64_t bytes_since_snapshot = 0;
   std::uint32_t next_version = 1;
   Offset compacted_through;

@@ -235,7 +235,7 @@ Status PartitionRecovery::load_producers() {
     log_.snapshots.pop_back();
     log_.manifest_dirty = true;
   }
-  log_.durable_snapshot = log_.newest_snapshot();
+  log_.durable_snapshot = log_.confirmed_snapshot = log_.newest_snapshot();
   if (log_.snapshots.empty() && (had || log_.segments.front().info.base > Offset{0})) {
     if (log_.segments.front().info.base > Offset{0}) log_.damage("no snapshot of producers can be read, and the log no longer begins at 0");
   }

@@ -28,7 +28,8 @@ Result<disklog::Checkpoint> StoreState::read_checkpoint() {
 Status StoreState::recover() {
   TRY(disk_.make_directory(disklog::partitions_directory));
   TRY(disk_.make_directory(disklog::journal_directory));
-  TRY(disk_.sync_directory(""));
+  // Names that the last process made may be in the page cache only; from here on they are relied upon.
+  for (const auto directory : {std::string_view(), disklog::journal_directory, disklog::partitions_directory}) TRY(disk_.sync_directory(directory));
   auto from = read_checkpoint();
   if (!from) return std::move(from).error();
   Result<disklog::JournalFound> found = disklog::JournalFound{};
@@ -85,10 +86,9 @@ Status StoreState::recover_partitions(const disklog::Checkpoint& from, const dis
       return change->kind == static_cast<std::int8_t>(disklog::MetaKind::removed);
     });
     const std::string path = disklog::partition_path(id);
-    auto manifest = disk_.list(path);
-    const bool told = manifest && std::any_of(manifest->begin(), manifest->end(), [](const auto& n) { return n.starts_with("manifest."); });
-    // Its creation was never durable, so neither was anything in it.
-    const bool stillborn = !told && !about.checkpoint && !PartitionRecovery::created(about) && missing == 0;
+    // Its creation was never durable, so neither was anything in it; a manifest may have been begun.
+    const bool untold = !about.checkpoint && !PartitionRecovery::created(about) && missing == 0 && !no_checkpoint_;
+    const bool stillborn = untold && !disklog::read_twins(disk_, disklog::SealedKind::manifest, path + "/manifest");
     if (removed || stillborn) {
       remove_doomed({path + "/"});
       continue;

@@ -58,7 +58,7 @@ void PartitionLog::trim() {
   std::size_t count = 0;
   bool waits = false;
   while (count + 1 < segments.size() && segments[count].info.end <= log_start) {
-    if (segments[count].info.end > durable_snapshot) {
+    if (segments[count].info.end > confirmed_snapshot) {
       waits = true;
       break;
     }

@@ -66,7 +66,12 @@ class StoreState {
     std::uint64_t id = 0;
     std::uint64_t round = 0;
     std::vector<disklog::FlushedPosition> positions;
-    std::vector<std::pair<PartitionLog*, Buffer>> manifests;  // sealed
+    struct Written {
+      PartitionLog* log;
+      Offset snapshot;                                       // newest that it names
+      Buffer bytes;                                          // sealed
+    };
+    std::vector<Written> manifests;
     Buffer checkpoint;                                       // sealed
     std::vector<std::function<void()>> when_synced;
     std::size_t outstanding = 0;

@@ -186,8 +186,8 @@ Status SimDisk::lock(std::string_view path) {
   return Ok{};
 }
 
-SimDisk::Captured SimDisk::capture(const Handle& from) const {
-  Captured captured{from.node, {}, from.node->live.size(), from.path};
+SimDisk::Captured SimDisk::capture(const Handle& from) {
+  Captured captured{from.node, {}, from.node->live.size(), ++moment_, from.path};
   for (const auto s : from.node->dirty) {
     const std::uint64_t begin = s * sector;
     if (begin >= from.node->live.size()) continue;
@@ -199,9 +199,16 @@ SimDisk::Captured SimDisk::capture(const Handle& from) const {
 }
 
 void SimDisk::make_durable(const Captured& captured) {
+  // Syncs may complete in any order: what was captured later stays.
   Node& node = *captured.node;
-  node.durable.resize(captured.size);
+  if (captured.moment > node.size_moment) {
+    node.durable.resize(captured.size);
+    node.size_moment = captured.moment;
+  }
   for (const auto& [s, bytes] : captured.sectors) {
+    auto& moment = node.sector_moments[s];
+    if (captured.moment < moment || s * sector + bytes.size() > node.durable.size()) continue;
+    moment = captured.moment;
     std::copy(bytes.begin(), bytes.end(), node.durable.begin() + static_cast<std::ptrdiff_t>(s * sector));
   }
   std::erase_if(node.dirty, [&](std::uint64_t s) {

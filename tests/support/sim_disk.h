@@ -75,6 +75,8 @@ class SimDisk final : public port::Disk {
     Buffer live, durable;
     std::set<std::uint64_t> dirty;                      // sectors of live that durable may lack
     std::uint64_t reserved = 0;
+    std::map<std::uint64_t, std::uint64_t> sector_moments;  // of what is durable: when it was captured
+    std::uint64_t size_moment = 0;
   };
   using NodePtr = std::shared_ptr<Node>;
   struct Handle {
@@ -87,7 +89,7 @@ class SimDisk final : public port::Disk {
   struct Captured {
     NodePtr node;
     std::map<std::uint64_t, Buffer> sectors;
-    std::uint64_t size = 0;
+    std::uint64_t size = 0, moment = 0;
     std::string path;
   };
   struct Pending {
@@ -101,7 +103,7 @@ class SimDisk final : public port::Disk {
   NodePtr find(std::string_view path) const;
   void changed(std::string_view directory, Entry entry);
   void note(std::string_view operation, std::string_view path);
-  Captured capture(const Handle& from) const;
+  Captured capture(const Handle& from);
   void make_durable(const Captured& captured);
   static void drop_dirty(const Captured& captured);
   void sync_names(const std::string& directory, std::size_t count);
@@ -117,7 +119,7 @@ class SimDisk final : public port::Disk {
   std::vector<Pending> pending_;
   std::function<bool(std::string_view)> ignored_;
   std::function<void(std::string_view, std::string_view)> hook_;
-  std::uint64_t capacity_ = std::uint64_t{1} << 40, sync_count_ = 0, write_count_ = 0, used_ = 0;
+  std::uint64_t capacity_ = std::uint64_t{1} << 40, sync_count_ = 0, write_count_ = 0, used_ = 0, moment_ = 0;
   std::uint32_t next_handle_ = 1;
   bool locked_ = false, fail_sync_ = false, fail_write_ = false, frozen_ = false;
 };
