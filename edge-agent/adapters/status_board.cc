@@ -83,6 +83,11 @@ void StatusBoard::describe() {
         [](Board b) -> std::uint64_t { return b.driver_.disk_full(); });
   gauge("edgelog_agent_uplink_connected", "1 while the uplink is connected.",
         [](Board b) -> std::uint64_t { return b.uplink_.connected(); });
+  gauge("edgelog_agent_batches_in_flight", "Batches published and not answered.", [](Board b) {
+    std::uint64_t batches = 0;
+    for (const auto& stream : b.driver_.core().status()) batches += stream.in_flight;
+    return batches;
+  });
   gauge("edgelog_agent_backlog_events", "Events taken and not acknowledged.", [](Board b) {
     std::int64_t events = 0;
     for (const auto& stream : b.driver_.core().status()) events += stream.state.newest - stream.state.oldest;

@@ -76,8 +76,8 @@ class Scene:
     def playing(self):
         return [site for site in self.sites if site.devices and site.devices.running()]
 
-    def published(self, site):
-        return metrics(site.admin).get('edgelog_agent_batches_sent_again_total', 0)
+    def in_flight_of(self, site):
+        return metrics(site.admin).get('edgelog_agent_batches_in_flight', 0)
 
     def in_hand(self):
         return metrics(self.stack.admins()[-1]).get('edgelog_gateway_in_hand', 0)
@@ -86,16 +86,15 @@ class Scene:
         return sum(metrics(site.admin).get('edgelog_agent_events_acknowledged_total', 0) for site in self.sites)
 
     # ---- disturbances: each freezes what answers first, sees a batch under way, and only then kills
-    def _published_since(self, frozen, sites):
-        """With `frozen` unable to answer, waits until an agent has published a batch: it is in flight then."""
-        before = {site.k: self.published(site) for site in sites}
+    def _under_way(self, frozen, sites):
+        """With `frozen` unable to answer, waits until a batch of one of `sites` is in flight, and stays so."""
         frozen.signal(signal.SIGSTOP)
-        until = time.monotonic() + 4
-        while time.monotonic() < until:
-            for site in sites:
-                if self.published(site) > before[site.k] > 0:
+        begin = time.monotonic()
+        while time.monotonic() < begin + 5:
+            time.sleep(0.1)
+            for site in sites:  # agents bring their figures up to date once a second
+                if time.monotonic() > begin + 1.2 and self.in_flight_of(site) > 0:
                     return site
-            time.sleep(0.05)
         return None
 
     def _kill(self, kind, victim, flying):
@@ -105,7 +104,7 @@ class Scene:
 
     def kill_agent(self):
         gateway = self.stack.gateways[0]
-        site = self._published_since(gateway, self.playing())
+        site = self._under_way(gateway, self.playing())
         victim = site or self.random.choice(self.sites)
         self._kill('agent', victim.agent, site)
         gateway.signal(signal.SIGCONT)
@@ -130,7 +129,7 @@ class Scene:
 
     def kill_mosquitto(self):
         gateway = self.stack.gateways[0]
-        flying = self._published_since(gateway, self.playing())
+        flying = self._under_way(gateway, self.playing())
         self._kill('mosquitto', self.stack.mosquitto, flying)
         gateway.signal(signal.SIGCONT)
         self.stack.mosquitto.start()
@@ -146,7 +145,7 @@ class Scene:
 
     def cut_link(self):
         site = self.random.choice(self.playing() or self.sites)
-        flying = self._published_since(self.stack.gateways[0], [site])
+        flying = self._under_way(self.stack.gateways[0], [site])
         site.link.cut()
         self.stack.gateways[0].signal(signal.SIGCONT)
         self.done['link'] += 1
