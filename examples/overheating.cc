@@ -45,8 +45,12 @@ std::string judge(const std::string& room, std::int64_t at, const nlohmann::json
   const bool was_hot = hot.contains(room);
   if (was_hot ? over > 1 : over < 3) return {};
   if (!was_hot) hot[room] = at;
-  const nlohmann::json alarm{{"room", room}, {"hot", !was_hot}, {"since_ms", hot[room]}, {"at_ms", at},
-                             {"temperature_c", *temperature}, {"setpoint_c", *setpoint}};
+  const nlohmann::json alarm{{"room", room},
+                             {"hot", !was_hot},
+                             {"since_ms", hot[room]},
+                             {"at_ms", at},
+                             {"temperature_c", *temperature},
+                             {"setpoint_c", *setpoint}};
   if (was_hot) hot.erase(room);
   return alarm.dump();
 }
@@ -56,11 +60,12 @@ std::string judge(const std::string& room, std::int64_t at, const nlohmann::json
 int main(int argc, char** argv) {
   if (argc != 4) return std::fprintf(stderr, "usage: overheating HOST:PORT READINGS ALARMS\n"), 2;
   for (const int number : {SIGINT, SIGTERM}) std::signal(number, [](int) { running = 0; });
-  const auto consumer = connect<RdKafka::KafkaConsumer>({{"bootstrap.servers", argv[1]}, {"group.id", "overheating"},
+  const auto consumer = connect<RdKafka::KafkaConsumer>({{"bootstrap.servers", argv[1]},
+                                                         {"group.id", "overheating"},
                                                          {"enable.auto.commit", "false"},
                                                          {"auto.offset.reset", "earliest"}});
-  const auto producer = connect<RdKafka::Producer>({{"bootstrap.servers", argv[1]}, {"enable.idempotence", "true"},
-                                                    {"linger.ms", "5"}});
+  const auto producer =
+      connect<RdKafka::Producer>({{"bootstrap.servers", argv[1]}, {"enable.idempotence", "true"}, {"linger.ms", "5"}});
   consumer->subscribe({argv[2]});
   std::uint64_t readings = 0, alarms = 0, uncommitted = 0;
   while (running) {
@@ -72,8 +77,8 @@ int main(int argc, char** argv) {
       ++readings, ++uncommitted;
       if (!said.empty()) {
         producer->produce(argv[3], RdKafka::Topic::PARTITION_UA, RdKafka::Producer::RK_MSG_COPY,
-                          const_cast<char*>(said.data()), said.size(), message->key()->data(), message->key()->size(), 0,
-                          nullptr);
+                          const_cast<char*>(said.data()), said.size(), message->key()->data(), message->key()->size(),
+                          0, nullptr);
         ++alarms;
       }
     }
