@@ -89,7 +89,7 @@ class Demo:
         self.args, self.recorded = args, args.data is not None
         self.dir = Path(tempfile.mkdtemp(prefix='edgelog-demo-'))
         self.topics = ['door-motion', 'climate', 'house'] if self.recorded else ['doors', 'climate']
-        self.stack = Stack(args.bin, self.dir, args.base_port, SITES, [f'{topic}:3' for topic in self.topics])
+        self.stack = Stack(args.bin, self.dir, args.base_port, SITES, [f'{topic}:3' for topic in self.topics], args.brokers)
         mapping = 'nordwijk' if self.recorded else 'edgelog-devices'
         fast = '[stream.doors]\nlinger = "20ms"\npriority = 10\n\n[stream.climate]\nlinger = "200ms"\n'
         self.sites = [Site(self.stack, k, name, mapping, name, fast) for k, name in enumerate(SITES)]
@@ -182,8 +182,8 @@ class Demo:
 
     def make_topics(self, names):
         from confluent_kafka.admin import AdminClient, NewTopic
-        for future in AdminClient({'bootstrap.servers': self.stack.brokers}).create_topics(
-                [NewTopic(name, 1, 1) for name in names]).values():
+        admin = AdminClient({'bootstrap.servers': self.stack.brokers})
+        for future in admin.create_topics([NewTopic(name, 1, 1) for name in names]).values():
             future.result(30)
 
     def troubles(self):
@@ -194,7 +194,7 @@ class Demo:
             (12, f'the link of {cut.agent_id} is cut: its agent keeps what comes', cut.link.cut),
             (24, f'the link of {cut.agent_id} is back', cut.link.restore),
             (32, 'kill -9 gateway', gateway.kill), (36, 'the gateway starts again', gateway.start),
-            (44, 'kill -9 broker', broker.kill), (48, 'the broker starts again', broker.start),
+            *([(44, 'kill -9 broker', broker.kill), (48, 'the broker starts again', broker.start)] if broker else []),
             (56, f'kill -9 {killed.agent_id}: its agent', killed.agent.kill),
             (59, f'{killed.agent_id} starts again', killed.agent.start)]
 
@@ -267,6 +267,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--bin', required=True, help='directory of the programs; ./run gives it')
     parser.add_argument('--base-port', type=int, default=9092)
+    parser.add_argument('--brokers', help='HOST:PORT of a log that is there, without these topics; it is not killed')
     parser.add_argument('--data', help='directory with recorded files to replay')
     parser.add_argument('--keep', action='store_true', help='go on until Ctrl-C')
     args = parser.parse_args()
