@@ -112,19 +112,18 @@ class Demo:
             print(line, flush=True)
 
     def look(self):
-        figures = collections.Counter()
         backlog = {}
         for site in self.sites:
             devices = metrics(site.devices_admin) if site.devices else {}
             if devices:
-                self.figures[site.k] = devices
+                self.figures[site.k] = [int(devices[f'edgelog_devices_{what}_total']) for what in ('made', 'confirmed')]
+            elif site.devices and (last := self.last_words(site)):
+                self.figures[site.k] = [last['made'], last['confirmed']]
             agent = metrics(site.admin)
             backlog[site.agent_id] = (int(agent['edgelog_agent_backlog_events'])
                                       if 'edgelog_agent_backlog_events' in agent else 'down')
-        for devices in self.figures.values():
-            figures['made'] += int(devices.get('edgelog_devices_made_total', 0))
-            figures['durable'] += int(devices.get('edgelog_devices_confirmed_total', 0))
-        return figures['made'], figures['durable'], backlog
+        made, durable = (sum(column) for column in zip(*self.figures.values())) if self.figures else (0, 0)
+        return made, durable, backlog
 
     def show(self):
         made, durable, backlog = self.look()
@@ -228,10 +227,14 @@ class Demo:
         for site in self.sites:
             if site.devices.running():
                 site.devices.stop()
-            line = [text for text in site.devices.tail(3).splitlines() if text.startswith('{')]
-            if line:
-                made, lost = made + json.loads(line[-1])['made'], lost + json.loads(line[-1])['lost']
+            if last := self.last_words(site):
+                made, lost = made + last['made'], lost + last['lost']
         return made, lost
+
+    @staticmethod
+    def last_words(site):
+        lines = [text for text in site.devices.tail(3).splitlines() if text.startswith('{')]
+        return json.loads(lines[-1]) if lines and not site.devices.running() else None
 
     def account(self):
         made, forgotten = self.sent()
