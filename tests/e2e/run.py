@@ -240,7 +240,7 @@ def house(args, limit=0, rounds=5, least=4):
 
 def bounds(args):
     files = house_files(args)
-    streams = ''.join(f'[stream.{topic}]\nbytes = "1MiB"\n' for topic in HOUSE_TOPICS)
+    streams = ''.join(f'[stream.{topic}]\nbytes = "128KiB"\n' for topic in HOUSE_TOPICS)
     with Scene(args, 'bounds', HOUSE_TOPICS, 'nordwijk', 'nordwijk', streams) as scene:
         for site in scene.sites:
             flags = [part for file in files for part in ('--input', file)]
