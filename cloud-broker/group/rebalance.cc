@@ -17,14 +17,11 @@ void Coordinator::begin_rebalance(At at, Group& group, Effects& effects) {
   ASSERT(!group.is<PreparingRebalance>());
   const bool from_empty = group.is<Empty>();
   for (auto& [id, member] : group.members) {
-    if (member.syncing) {
-      effects.answers.push_back(
-          {*std::exchange(member.syncing, {}), SyncResponse{ErrorCode::rebalance_in_progress, {}, {}, {}}});
-    }
     member.must_sync = false;
-    // Its session was not counted down while it waited for our answer.
-    if (!member.is_new && !member.joining)
-      keep_until(group, member, std::max(member.expires_at, at.now + member.session_timeout));
+    if (!member.syncing) continue;
+    effects.answers.push_back(
+        {*std::exchange(member.syncing, {}), SyncResponse{ErrorCode::rebalance_in_progress, {}, {}, {}}});
+    touch(at, group, member);  // its session was not counted down while it waited
   }
   PreparingRebalance preparing{at.now + group.rebalance_timeout()};
   const Duration delay = settings_.initial_rebalance_delay;

@@ -18,6 +18,7 @@ struct BrokerSettings {
   std::int32_t produce_waiting_max = 100'000;  // unanswered Produce requests of all clients
   std::int32_t fetch_waiting_max = 100'000;    // parked Fetch requests
   std::size_t plain_bytes_max = 256u << 20;    // of one batch once decompressed
+  std::int64_t agent_producer_memory_ms = 7'776'000'000;  // how long the store remembers an agent's id: 90 days
   ControllerSettings controller;
   group::Settings groups;
 };

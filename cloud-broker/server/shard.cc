@@ -27,7 +27,7 @@ struct Shard::State {
     });
     groups.emplace(*store, waits, log, controller, *metadata, metrics, prng, settings.groups);
     world.emplace(World{settings, authorizer, routes, *store, controller, *metadata, *groups, waits, produces, fetches,
-                        replies, metrics, scratch, compressor, turn});
+                        replies, metrics, scratch, compressor});
   }
 
   ShardPorts ports;
@@ -44,7 +44,6 @@ struct Shard::State {
   InternalLog log;
   record::Scratch scratch;
   record::Compressor compressor;
-  std::uint64_t turn = 0;
   Controller controller;
   std::map<ConnectionId, std::string> hosts;  // of open connections, as Kafka writes them
   std::unique_ptr<Store> store;

@@ -36,7 +36,6 @@ struct World {
   BrokerMetrics& metrics;
   record::Scratch& scratch;  // for looking into batches
   record::Compressor& compressor;
-  std::uint64_t& turn;  // counts Fetch requests, so that each begins with another partition
 
   Partition* find(const Topic& topic, PartitionIndex index) const { return store.find({topic.id, index}); }
   Partition* find(const std::string& topic, PartitionIndex index) const {

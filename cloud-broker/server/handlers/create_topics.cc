@@ -7,6 +7,7 @@
 
 #include <map>
 #include <set>
+#include <utility>
 
 #include "cloud-broker/server/handlers/collect.h"
 #include "cloud-broker/server/handlers/handlers.h"
@@ -79,12 +80,14 @@ void handle_create_topics(World& world, const Context& context, const wire::Crea
   const auto collected = collect<Response>(world, context);
   std::map<std::string, int> named;
   for (const auto& topic : request.topics) ++named[topic.name];
-  collected->response.topics.resize(request.topics.size());
-  for (std::size_t i = 0; i < request.topics.size(); ++i) {
-    const auto& topic = request.topics[i];
-    Response::Topic& out = collected->response.topics[i];
+  collected->response.topics.reserve(named.size());
+  for (const auto& topic : request.topics) {
+    const int times = std::exchange(named[topic.name], 0);
+    if (times == 0) continue;  // it was answered where it was named first
+    const std::size_t i = collected->response.topics.size();
+    Response::Topic& out = collected->response.topics.emplace_back();
     out.name = topic.name;
-    MetadataDecision decision = decide(world, context, topic, named[topic.name] > 1);
+    MetadataDecision decision = decide(world, context, topic, times > 1);
     out.error_code = decision.error;
     out.error_message = text_or_null(decision.message);
     if (decision.error != ErrorCode::none) continue;

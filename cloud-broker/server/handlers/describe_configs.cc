@@ -1,5 +1,5 @@
 // DescribeConfigs (32), versions 0-4. A topic's whole configuration, what was set (source 1) and the defaults
-// (5), by Kafka's names; of this broker what tools read of one. Keys null: all, else those named.
+// (5), by Kafka's names; of this broker what tools read of one. Keys null or none: all, else those named.
 // Refuses per resource: 29, 3 (unknown topic), 17 (impossible name), 42 (other broker, other resource type).
 #include "common/wire/describe_configs.h"
 
@@ -22,7 +22,7 @@ enum Source : std::int8_t { topic_source = 1, static_broker_source = 4, default_
 
 bool asked_for(const Request::Resource& resource, std::string_view name) {
   const auto& keys = resource.configuration_keys;
-  return !keys || std::find(keys->begin(), keys->end(), name) != keys->end();
+  return !keys || keys->empty() || std::find(keys->begin(), keys->end(), name) != keys->end();
 }
 
 Entry topic_entry(const ConfigRow& row, const TopicConfig& config, bool synonyms) {
@@ -84,6 +84,8 @@ std::vector<BrokerEntry> broker_entries(const World& world) {
       {"group.max.session.timeout.ms", millis(settings.groups.session_timeout_max), ConfigType::int32},
       {"group.min.session.timeout.ms", millis(settings.groups.session_timeout_min), ConfigType::int32},
       {"node.id", node, ConfigType::int32},
+      {"producer.id.expiration.ms", "86400000", ConfigType::int32},
+      {"edgelog.producer.memory.ms", std::to_string(world.settings.agent_producer_memory_ms), ConfigType::int64},
       {"num.partitions", std::to_string(settings.controller.default_partitions), ConfigType::int32},
       {"offset.metadata.max.bytes", std::to_string(settings.groups.offset_metadata_max), ConfigType::int32},
       {"offsets.retention.minutes", std::to_string(to_millis(settings.groups.offsets_retention) / 60'000),

@@ -1,7 +1,7 @@
 // Fetch (1), versions 4-17. Always whole, without sessions (session id 0 in every answer, KIP-227 allows it).
 // Answers at once when min_bytes are there, any partition has an error, or max_wait_ms is 0; else parks until
-// data is committed or the time is over. Whole batches; the first partition that has data gives one whole
-// batch whatever its size, and each request begins with another partition, so that none starves.
+// data is committed or the time is over. Whole batches, in the order of the request (clients rotate it, so
+// that no partition starves); the first partition that has data gives one whole batch whatever its size.
 // Refuses per partition: 29, 3 (by id 100), 74 and 75 (leader epoch), 1 (offset out of range), 56 (damaged);
 // a diverging epoch is reported as such (KIP-595). Whole request: 70 for a session id that is not 0.
 #include "common/wire/fetch.h"
@@ -95,30 +95,23 @@ Answer fetch_one(World& world, const Context& context, const Request& request, c
   return answer;
 }
 
-struct Place {
-  std::size_t topic, partition;
-};
-
-Gathered gather(World& world, const Context& context, const Request& request, std::uint64_t turn) {
+Gathered gather(World& world, const Context& context, const Request& request) {
   Gathered gathered;
   const std::size_t room = std::max(world.replies.room() / 2, room_min);
   gathered.left = std::min({static_cast<std::size_t>(std::max(0, request.max_bytes)),
                             static_cast<std::size_t>(world.settings.fetch_bytes_max), room});
-  std::vector<Place> places;
-  for (std::size_t t = 0; t < request.topics.size(); ++t) {
+  std::size_t count = 0;
+  for (const auto& topic : request.topics) count += topic.partitions.size();
+  gathered.buffers.resize(count);
+  auto buffer = gathered.buffers.begin();
+  for (const auto& asked : request.topics) {
     auto& topic = gathered.response.topics.emplace_back();
-    topic.topic = request.topics[t].topic;
-    topic.topic_id = request.topics[t].topic_id;
-    topic.partitions.resize(request.topics[t].partitions.size());
-    for (std::size_t p = 0; p < topic.partitions.size(); ++p) places.push_back({t, p});
-  }
-  gathered.buffers.resize(places.size());
-  for (std::size_t i = 0; i < places.size(); ++i) {
-    const std::size_t which = (i + static_cast<std::size_t>(turn % places.size())) % places.size();
-    const auto& asked = request.topics[places[which].topic];
-    gathered.response.topics[places[which].topic].partitions[places[which].partition] =
-        fetch_one(world, context, request, find_topic(world, context, asked), asked.partitions[places[which].partition],
-                  gathered, gathered.buffers[which]);
+    topic.topic = asked.topic;
+    topic.topic_id = asked.topic_id;
+    const Topic* known = find_topic(world, context, asked);
+    for (const auto& wanted : asked.partitions) {
+      topic.partitions.push_back(fetch_one(world, context, request, known, wanted, gathered, *buffer++));
+    }
   }
   return gathered;
 }
@@ -128,7 +121,7 @@ void send(World& world, const Context& context, Gathered gathered) {
   world.replies.send(context, gathered.response, std::move(gathered.buffers));
 }
 
-void park(World& world, const Context& context, const Request& request, std::uint64_t turn, std::size_t have) {
+void park(World& world, const Context& context, const Request& request, std::size_t have) {
   std::vector<const Partition*> watched;
   for (const auto& topic : request.topics) {
     const Topic* known = find_topic(world, context, topic);
@@ -143,8 +136,8 @@ void park(World& world, const Context& context, const Request& request, std::uin
   const Duration wait = std::min(milliseconds(request.max_wait_ms.value()), wait_max);
   const std::int64_t missing = std::max<std::int64_t>(1, request.min_bytes - static_cast<std::int64_t>(have));
   world.fetches.park(
-      context.connection, std::move(watched), missing, context.at.now + wait, [&world, kept, held, turn](bool last) {
-        Gathered again = gather(world, kept, *held, turn);
+      context.connection, std::move(watched), missing, context.at.now + wait, [&world, kept, held](bool last) {
+        Gathered again = gather(world, kept, *held);
         if (!last && !again.urgent && again.bytes < static_cast<std::size_t>(std::max(1, held->min_bytes)))
           return false;
         send(world, kept, std::move(again));
@@ -160,14 +153,13 @@ void handle_fetch(World& world, const Context& context, const wire::FetchRequest
     response.error_code = ErrorCode::fetch_session_id_not_found;
     return world.replies.send(context, response);
   }
-  const std::uint64_t turn = world.turn++;
-  Gathered gathered = gather(world, context, request, turn);
+  Gathered gathered = gather(world, context, request);
   const bool enough = gathered.bytes >= static_cast<std::size_t>(std::max(0, request.min_bytes));
   const bool crowded = world.fetches.waiting() >= static_cast<std::size_t>(world.settings.fetch_waiting_max);
   if (enough || gathered.urgent || request.max_wait_ms.value() <= 0 || crowded || request.topics.empty()) {
     return send(world, context, std::move(gathered));
   }
-  park(world, context, request, turn, gathered.bytes);
+  park(world, context, request, gathered.bytes);
 }
 
 }  // namespace edgelog::broker

@@ -1,7 +1,7 @@
 // ListOffsets (2), versions 1-10. Timestamps: -1 the committed end (read_committed: the last stable offset),
 // -2 and -4 the log's start, -3 the record with the largest timestamp, -5 none (nothing is tiered), else the
 // first record not older, looked for inside of compressed batches too; none is offset -1 and no error.
-// Refuses per partition: 29, 3, 74, 75, 56, and 42 for one that is named twice.
+// Refuses per partition: 29, 3, 74, 75, 56, and 42, once, for one that is named twice.
 #include "common/wire/list_offsets.h"
 
 #include <set>
@@ -30,7 +30,8 @@ void look_up(Partition& partition, std::int64_t timestamp, Offset limit, Answer&
     answer.leader_epoch = partition.leader_epoch();
   } else if (timestamp == Mark::earliest || timestamp == Mark::earliest_local) {
     answer.offset = partition.log_start();
-    answer.leader_epoch = partition.epoch_at(answer.offset);
+    const LeaderEpoch epoch = partition.epoch_at(answer.offset);
+    answer.leader_epoch = epoch.value() >= 0 ? epoch : partition.leader_epoch();
   } else if (timestamp == Mark::largest_timestamp || timestamp >= 0) {
     const TimedOffset found =
         timestamp >= 0 ? partition.offset_for_time(timestamp, limit) : partition.max_timestamp(limit);
@@ -66,7 +67,7 @@ Answer answer_one(World& world, const Context& context, const std::string& topic
 
 void handle_list_offsets(World& world, const Context& context, const wire::ListOffsetsRequest& request) {
   wire::ListOffsetsResponse response;
-  std::set<std::pair<std::string, PartitionIndex>> seen, twice;
+  std::set<std::pair<std::string, PartitionIndex>> seen, twice, told;
   for (const auto& topic : request.topics) {
     for (const auto& each : topic.partitions) {
       if (!seen.insert({topic.name, each.partition_index}).second) twice.insert({topic.name, each.partition_index});
@@ -76,7 +77,9 @@ void handle_list_offsets(World& world, const Context& context, const wire::ListO
     auto& out = response.topics.emplace_back();
     out.name = topic.name;
     for (const auto& each : topic.partitions) {
-      if (twice.contains({topic.name, each.partition_index})) {
+      const std::pair key(topic.name, each.partition_index);
+      if (twice.contains(key)) {
+        if (!told.insert(key).second) continue;
         out.partitions.emplace_back().partition_index = each.partition_index;
         out.partitions.back().error_code = ErrorCode::invalid_request;
       } else {

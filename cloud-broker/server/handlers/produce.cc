@@ -49,6 +49,7 @@ record::Limits limits_for(const World& world, const TopicSettings& settings, Wal
 // Exactly one batch that is what it says. `header` is filled where it is.
 Refusal check_batch(World& world, const Context& context, Bytes records, const TopicSettings& settings,
                     record::BatchHeader& header) {
+  if (records.empty()) return {ErrorCode::invalid_record, "Produce requests must hold a record batch per partition"};
   Bytes run = records;
   if (const auto first = record::next_batch(run); first && !run.empty()) {
     return {ErrorCode::invalid_record, "Produce requests with version " + std::to_string(context.version) +

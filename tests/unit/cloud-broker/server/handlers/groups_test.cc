@@ -1,0 +1,222 @@
+// The group APIs over the wire; the rules themselves are tested in cloud-broker/group.
+#include "tests/unit/cloud-broker/server/handlers/shard_world.h"
+
+namespace edgelog::broker {
+namespace {
+
+class Groups : public ShardWorld {
+ protected:
+  const Buffer metadata = Buffer(3, std::byte{1});
+  const Buffer assignment = Buffer(5, std::byte{2});
+
+  wire::JoinGroupRequest join_request(const std::string& member) {
+    wire::JoinGroupRequest request;
+    request.group_id = "g";
+    request.session_timeout_ms = wire::Millis{10'000};
+    request.rebalance_timeout_ms = wire::Millis{30'000};
+    request.member_id = member;
+    request.protocol_type = "consumer";
+    request.protocols.push_back({"range", metadata});
+    return request;
+  }
+  std::string settle_one() {
+    const auto asked = ask<wire::JoinGroupResponse>(join_request(""));
+    EXPECT_EQ(asked.error_code, ErrorCode::member_id_required);
+    const auto in = ask<wire::JoinGroupResponse>(join_request(asked.member_id));
+    EXPECT_EQ(in.error_code, ErrorCode::none);
+    EXPECT_EQ(in.members.size(), 1u);
+    wire::SyncGroupRequest sync;
+    sync.group_id = "g";
+    sync.generation_id = in.generation_id;
+    sync.member_id = in.member_id;
+    sync.protocol_type = "consumer";
+    sync.protocol_name = "range";
+    sync.assignments.push_back({in.member_id, assignment});
+    const Ticket ticket = send(sync, 5);
+    EXPECT_FALSE(answered(ticket));  // not before it is durable
+    settle();
+    const auto synced = response<wire::SyncGroupResponse>(ticket, 5);
+    EXPECT_EQ(synced.error_code, ErrorCode::none);
+    EXPECT_EQ(Buffer(synced.assignment.begin(), synced.assignment.end()), assignment);
+    return in.member_id;
+  }
+  wire::OffsetCommitRequest commit_request(const std::string& member, std::int32_t generation, std::int64_t offset) {
+    wire::OffsetCommitRequest request;
+    request.group_id = "g";
+    request.member_id = member;
+    request.generation_id = generation;
+    auto& topic = request.topics.emplace_back();
+    topic.name = "a";
+    topic.partitions.emplace_back();
+    topic.partitions[0].committed_offset = Offset{offset};
+    topic.partitions[0].committed_metadata = "note";
+    return request;
+  }
+  std::int64_t fetched(wire::Version version) {
+    wire::OffsetFetchRequest request;
+    if (version >= 8) {
+      auto& group = request.groups.emplace_back();
+      group.group_id = "g";
+      group.topics.emplace().push_back({"a", {PartitionIndex{0}}});
+      return ask<wire::OffsetFetchResponse>(request, version)
+          .groups.at(0)
+          .topics.at(0)
+          .partitions.at(0)
+          .committed_offset.value();
+    }
+    request.group_id = "g";
+    request.topics.emplace().push_back({"a", {PartitionIndex{0}}});
+    return ask<wire::OffsetFetchResponse>(request, version).topics.at(0).partitions.at(0).committed_offset.value();
+  }
+};
+
+TEST_F(Groups, FindCoordinatorMakesTheOffsetsTopicAndNamesThisBroker) {
+  for (wire::Version version = 0; version <= 6; ++version) {
+    wire::FindCoordinatorRequest request{"g", 0, {"g", ""}};
+    const auto got = ask<wire::FindCoordinatorResponse>(request, version);
+    if (version < 4) {
+      EXPECT_EQ(got.error_code, ErrorCode::none);
+      EXPECT_EQ(got.node_id, NodeId{1});
+    } else {
+      EXPECT_EQ(got.coordinators.at(0).port, 9092);
+      EXPECT_EQ(got.coordinators.at(1).error_code, ErrorCode::invalid_group_id);
+    }
+  }
+  const auto all = ask<wire::MetadataResponse>(wire::MetadataRequest{});
+  ASSERT_EQ(all.topics.size(), 1u);
+  EXPECT_EQ(all.topics[0].name, "__consumer_offsets");
+  EXPECT_TRUE(all.topics[0].is_internal);
+  wire::FindCoordinatorRequest transaction{"t", 1, {"t"}};
+  EXPECT_EQ(ask<wire::FindCoordinatorResponse>(transaction).coordinators.at(0).error_code,
+            ErrorCode::transactional_id_authorization_failed);
+}
+
+TEST_F(Groups, AMemberWithItsWholeLife) {
+  create_topic("a");
+  const std::string id = settle_one();
+  wire::HeartbeatRequest beat{"g", 1, id, {}};
+  EXPECT_EQ(ask<wire::HeartbeatResponse>(beat).error_code, ErrorCode::none);
+  const Ticket commit = send(commit_request(id, 1, 42), 9);
+  EXPECT_FALSE(answered(commit));  // not before it is durable
+  settle();
+  EXPECT_EQ(response<wire::OffsetCommitResponse>(commit, 9).topics[0].partitions[0].error_code, ErrorCode::none);
+  for (wire::Version version = 1; version <= 9; ++version) EXPECT_EQ(fetched(version), 42);
+
+  restart();  // kill -9: the member lives on
+  EXPECT_EQ(ask<wire::HeartbeatResponse>(beat).error_code, ErrorCode::none);
+  EXPECT_EQ(fetched(9), 42);
+
+  wire::DescribeGroupsRequest describe{{"g", "nobody"}, true};
+  const auto described = ask<wire::DescribeGroupsResponse>(describe).groups;
+  EXPECT_EQ(described.at(0).group_state, "Stable");
+  EXPECT_EQ(described.at(0).members.at(0).client_host, "/10.0.0.9");
+  EXPECT_EQ(described.at(0).members.at(0).member_assignment.size(), assignment.size());
+  EXPECT_EQ(described.at(1).group_state, "Dead");
+  const auto listed = ask<wire::ListGroupsResponse>(wire::ListGroupsRequest{{"stable"}, {}}).groups;
+  ASSERT_EQ(listed.size(), 1u);
+  EXPECT_EQ(listed[0].group_type, "classic");
+  EXPECT_TRUE(ask<wire::ListGroupsResponse>(wire::ListGroupsRequest{{"Empty"}, {}}).groups.empty());
+
+  EXPECT_EQ(ask<wire::DeleteGroupsResponse>(wire::DeleteGroupsRequest{{"g"}}).results.at(0).error_code,
+            ErrorCode::non_empty_group);
+  wire::LeaveGroupRequest leave;
+  leave.group_id = "g";
+  leave.members.push_back({id, {}, "bye"});
+  leave.members.push_back({"stranger", {}, {}});
+  const auto left = ask<wire::LeaveGroupResponse>(leave);
+  EXPECT_EQ(left.members.at(0).error_code, ErrorCode::none);
+  EXPECT_EQ(left.members.at(1).error_code, ErrorCode::unknown_member_id);
+  EXPECT_EQ(ask<wire::DeleteGroupsResponse>(wire::DeleteGroupsRequest{{"g"}}).results.at(0).error_code,
+            ErrorCode::none);
+  EXPECT_EQ(ask<wire::DeleteGroupsResponse>(wire::DeleteGroupsRequest{{"g"}}).results.at(0).error_code,
+            ErrorCode::group_id_not_found);
+  EXPECT_EQ(fetched(9), -1);
+}
+
+TEST_F(Groups, AnOldClientJoinsAtOnce) {
+  for (wire::Version version = 0; version <= 3; ++version) {
+    auto request = join_request("");
+    request.group_id = "old" + std::to_string(version);
+    const auto in = ask<wire::JoinGroupResponse>(request, version);
+    EXPECT_EQ(in.error_code, ErrorCode::none);
+    EXPECT_EQ(in.leader, in.member_id);
+    wire::LeaveGroupRequest leave;
+    leave.group_id = request.group_id;
+    leave.member_id = in.member_id;
+    EXPECT_EQ(ask<wire::LeaveGroupResponse>(leave, 1).error_code, ErrorCode::none);
+    EXPECT_EQ(ask<wire::LeaveGroupResponse>(leave, 1).error_code, ErrorCode::unknown_member_id);
+  }
+}
+
+TEST_F(Groups, AnUncommittedOffsetIsShownToNobody) {
+  create_topic("a");
+  ask<wire::OffsetCommitResponse>(commit_request("", -1, 5));
+  send(commit_request("", -1, 6), 9);
+  wire::OffsetFetchRequest request;
+  request.groups.emplace_back().group_id = "g";
+  const Ticket early = send(request, 8);
+  EXPECT_FALSE(answered(early));
+  settle();
+  EXPECT_EQ(response<wire::OffsetFetchResponse>(early, 8).groups.at(0).topics.at(0).partitions.at(0).committed_offset,
+            Offset{6});
+}
+
+TEST_F(Groups, CommitsToUnknownPartitionsAreRefusedOneByOne) {
+  create_topic("a");
+  auto request = commit_request("", -1, 5);
+  request.topics[0].partitions.push_back(request.topics[0].partitions[0]);
+  request.topics[0].partitions[1].partition_index = PartitionIndex{7};
+  for (wire::Version version = 1; version <= 9; ++version) {
+    const auto got = ask<wire::OffsetCommitResponse>(request, version).topics.at(0).partitions;
+    EXPECT_EQ(got.at(0).error_code, ErrorCode::none);
+    EXPECT_EQ(got.at(1).error_code, ErrorCode::unknown_topic_or_partition);
+  }
+}
+
+TEST_F(Groups, ADeletedTopicTakesItsOffsetsAlong) {
+  create_topic("a");
+  ask<wire::OffsetCommitResponse>(commit_request("", -1, 5));
+  wire::DeleteTopicsRequest gone;
+  gone.topics.push_back({"a", {}});
+  ask<wire::DeleteTopicsResponse>(gone);
+  settle();
+  EXPECT_EQ(fetched(9), -1);
+}
+
+TEST_F(Groups, OffsetsAreDeletedOneByOne) {
+  create_topic("a");
+  ask<wire::OffsetCommitResponse>(commit_request("", -1, 5));
+  wire::OffsetDeleteRequest request;
+  request.group_id = "g";
+  request.topics.push_back({"a", {{PartitionIndex{0}}, {PartitionIndex{3}}}});
+  const auto got = ask<wire::OffsetDeleteResponse>(request);
+  EXPECT_EQ(got.error_code, ErrorCode::none);
+  EXPECT_EQ(got.topics.at(0).partitions.at(0).error_code, ErrorCode::none);
+  EXPECT_EQ(got.topics.at(0).partitions.at(1).error_code, ErrorCode::unknown_topic_or_partition);
+  EXPECT_EQ(fetched(9), -1);
+  request.group_id = "nobody";
+  EXPECT_EQ(ask<wire::OffsetDeleteResponse>(request).error_code, ErrorCode::group_id_not_found);
+}
+
+TEST_F(Groups, AFullDiskRefusesCommitsAndNothingElseBreaks) {
+  create_topic("a");
+  ask<wire::OffsetCommitResponse>(commit_request("", -1, 5));
+  disk.set_capacity(disk.used_bytes() + (1 << 20));
+  later(seconds(60));
+  const auto got = ask<wire::OffsetCommitResponse>(commit_request("", -1, 6)).topics.at(0).partitions.at(0).error_code;
+  EXPECT_EQ(got, ErrorCode::coordinator_not_available);
+  EXPECT_EQ(fetched(9), 5);
+  disk.set_capacity(std::uint64_t{1} << 40);
+  later(seconds(60));
+  EXPECT_EQ(ask<wire::OffsetCommitResponse>(commit_request("", -1, 7)).topics.at(0).partitions.at(0).error_code,
+            ErrorCode::none);
+  EXPECT_EQ(fetched(9), 7);
+}
+
+TEST_F(Groups, AGroupIsPlacedAsKafkaPlacesIt) {
+  EXPECT_EQ(group_partition("a", 50), 97 % 50);
+  EXPECT_EQ(group_partition("ab", 50), (97 * 31 + 98) % 50);
+}
+
+}  // namespace
+}  // namespace edgelog::broker
