@@ -58,10 +58,12 @@ void begin_look(State& state, Stream& stream) {
 }
 
 // Rule 9: an older epoch is a reader that has not caught up; but when that is told for long, it is the log.
-bool believed(State& state, Moment moment, Stream& stream, const uplink::LookAnswer& answer) {
-  if (answer.found_epoch >= stream.row.leader_epoch) return true;
+bool stale_for_long(const State& state, Moment moment, Stream& stream) {
   if (stream.stale_since == never) stream.stale_since = moment.now;
   return moment.now - stream.stale_since >= state.config.stale_epoch;
+}
+bool believed(const State& state, Moment moment, Stream& stream, const uplink::LookAnswer& answer) {
+  return answer.found_epoch >= stream.row.leader_epoch || stale_for_long(state, moment, stream);
 }
 
 void checked(State& state, Moment moment, Stream& stream, const uplink::LookAnswer& answer) {
@@ -102,6 +104,8 @@ bool fence_more(State& state, Stream& stream, const uplink::LookAnswer& answer) 
 }
 
 void looked(State& state, Moment moment, Stream& stream, const uplink::LookAnswer& answer) {
+  // A leader that was deposed and does not know it may answer for the log as it was before the fence.
+  if (answer.leader_epoch < stream.fence_epoch && !stale_for_long(state, moment, stream)) return;
   const bool replaced = answer.expectation == static_cast<std::int8_t>(uplink::Expectation::replaced);
   if (replaced && !believed(state, moment, stream, answer)) return;
   stream.stale_since = never;
@@ -125,6 +129,7 @@ void begin_recovery(State& state, Moment, Stream& stream, Cause cause) {
   ++state.counts.recoveries;
   stream.cause = cause;
   stream.fences.assign(1, Fence{stream.lanes.front().row.producer});
+  stream.fence_epoch = LeaderEpoch{-1};
   begin_fencing(stream);
 }
 
@@ -172,6 +177,7 @@ void on_fence_answer(State& state, Moment moment, Stream& stream, const uplink::
   }
   fence->answered = true;
   fence->offset = answer.offset;
+  stream.fence_epoch = std::max(stream.fence_epoch, answer.leader_epoch);
   const bool all = std::all_of(stream.fences.begin(), stream.fences.end(), [](const Fence& f) { return f.answered; });
   if (all) begin_look(state, stream);  // rule 7: the end is asked for after the answer
 }
