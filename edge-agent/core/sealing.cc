@@ -24,7 +24,10 @@ void number(Lane& lane, BatchRow& row) {
 
 bool is_old(const State& state, Instant now, WallMillis timestamp) {
   if (!state.clock.known() || state.memory.value() <= 0) return false;
-  return state.clock.time(now) - timestamp > Duration{state.memory.value() / 2};
+  const Duration age = state.clock.time(now) - timestamp;
+  // A timestamp that lies ahead was given by a clock that was wrong: how old it is nobody knows.
+  const bool ahead = state.clock.live() && age < Duration{-state.config.ahead_max.value()};
+  return ahead || age > Duration{state.memory.value() / 2};
 }
 
 Batch& seal_front(State& state, Moment moment, Stream& stream, Lane& lane) {

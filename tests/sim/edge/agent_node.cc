@@ -123,7 +123,11 @@ void AgentNode::cut_uplink(Duration wait) {
 
 void AgentNode::jump_clock() {
   base_.injected(Fault::agent_clock_jump);
-  skew_ = seconds(base_.random.between(-20'000, 20'000));
+  // A little wrong, or so much that anybody sees it: what lies between an agent cannot know (SIMULATION.md).
+  const std::int64_t little = std::max<std::int64_t>(plan_.rules.memory.value() / 16, 1);
+  skew_ = base_.random.chance(1, 2) ? Duration{base_.random.between(-little, std::min(little, seconds(20'000).value()))}
+                                    : seconds(base_.random.between(-20'000, 20'000));
+  if (skew_ > seconds(0) && skew_ < seconds(2'000) && skew_.value() > little) skew_ = seconds(2'000);
   base_.say("{}: its clock is {} s off", name_, to_millis(skew_) / 1000);
 }
 

@@ -147,11 +147,14 @@ void GatewayNode::perform(gateway::Effects effects) {
       list.gateway_time = base_.wall();
       cloud_.publish_topics(list);
     } else if (const auto* s = std::get_if<gateway::Subscribe>(&effect)) {
+      base_.say("gateway {}: subscribes to shard {}", index_, s->shard);
       cloud_.subscribe(index_, s->shard, true);
     } else if (const auto* u = std::get_if<gateway::Unsubscribe>(&effect)) {
+      base_.say("gateway {}: unsubscribes from shard {}", index_, u->shard);
       cloud_.subscribe(index_, u->shard, false);
     } else if (std::holds_alternative<gateway::Reconnect>(effect)) {
       ++session_;
+      base_.say("gateway {}: it has slept, a new session", index_);
       later(milliseconds(200), [this] { feed(gateway::SessionStarted{}); });
     }
   }
