@@ -48,7 +48,8 @@ void GatewayNode::later(Duration wait, std::function<void()> what) {
 }
 
 void GatewayNode::assign(std::vector<std::uint32_t> shards) {
-  when_awake(life_, [this, shards = std::move(shards)] { feed(gateway::ShardsAssigned{shards}); });
+  assigned_ = std::move(shards);
+  when_awake(life_, [this] { feed(gateway::ShardsAssigned{assigned_}); });
 }
 
 void GatewayNode::tell_topics(const std::string& not_listed) {

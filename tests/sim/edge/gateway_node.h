@@ -42,6 +42,7 @@ class GatewayNode {
   std::uint64_t session_ = 0;
   Instant awake_at_{};
   Instant armed_ = never;
+  std::vector<std::uint32_t> assigned_;
   std::uint64_t last_ticket_ = 0;
   std::map<gateway::Ticket, UpMessage> payloads_;
   std::map<std::uint32_t, Instant> lane_arrival_;
