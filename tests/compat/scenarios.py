@@ -224,8 +224,10 @@ def fetch(p):
         number = other.send('Fetch', 11, min_bytes=1, max_wait=20000, max_bytes=1 << 20, topics=[
             {'name': empty, 'partitions': [{'index': 0, 'offset': 0}]}])
         p.produce(empty, batch([b'now']))
+        began = time.monotonic()
         answer = other.receive('Fetch', 11, number)['topics'][0]['partitions'][0]
         p.note('woken by a produce', [answer['error'], answer['high_watermark'], len(answer['records']) > 0])
+        p.note('woken long before its wait was over', time.monotonic() - began < 10)
     p.note('delete records', p.call('DeleteRecords', 1, topics=[{'name': t, 'partitions': [{'index': 0, 'offset': 5}]}])['topics'])
     p.note('delete records: beyond', p.call('DeleteRecords', 1, topics=[{'name': t, 'partitions': [{'index': 0, 'offset': 50}]}])['topics'][0]['partitions'])
     p.note('deleted: below the start', p.fetch(t, 0)['error'])
