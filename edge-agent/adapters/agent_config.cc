@@ -119,7 +119,9 @@ Status check(AgentConfig& config) {
       if (input.name == "stdin") return Error{Code::invalid, "stdin: there is an input of that name already"};
     config.inputs.push_back({"stdin", "stdin", std::move(*mapping), {}, {}, {}, 0, {}, {}});
   }
-  config.core.pending_bytes_max = 4 << 20;
+  // What waits in memory for its round; a small machine has little of it.
+  config.core.round_bytes = 512 << 10;
+  config.core.pending_bytes_max = 2 << 20;
   config.core.agent = config.id;
   config.core.event_bytes_max = static_cast<std::int32_t>(config.message_bytes_max);
   return Ok{};

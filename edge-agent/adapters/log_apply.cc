@@ -49,7 +49,7 @@ Result<std::unique_ptr<LogApply>> LogApply::create(LogStore& store) {
       {&s.delete_run, "DELETE FROM runs WHERE k = ?1"},
       // From the run that has ?1 (or the first behind it) to the one that has ?2.
       {&s.select_runs,
-       "SELECT k, last, first_time, events FROM runs WHERE k <= ?2 AND "
+       "SELECT k, last, base_time, events FROM runs WHERE k <= ?2 AND "
        "k >= coalesce((SELECT max(k) FROM runs WHERE k <= ?1), ?1) ORDER BY k"},
       {&s.put_batch, "INSERT OR REPLACE INTO batches VALUES (?1, ?2, ?3)"},
       {&s.put_head, "UPDATE batches SET head = ?2 WHERE k = ?1"},
@@ -156,7 +156,7 @@ Status LogApply::perform(const InsertEvents& op) {
   ASSERT(next_run_ < work_->runs.size());
   const Run& run = work_->runs[next_run_++];
   ASSERT(run.stream == op.stream && run.first == op.first && run.last == op.last);
-  fresh_[op.stream].push_back({run.first, run.last, run.first_time, run.events});
+  fresh_[op.stream].push_back({run.last, {run.events, run.first, run.base_time}});
   return Ok{};
 }
 
@@ -170,7 +170,7 @@ Status LogApply::perform(const Seal& op) {
   auto runs = is_gaps(op.row.stream) ? gap_run(op.row) : take_events(op.row.stream, op.row.first, op.row.last);
   if (!runs) return std::move(runs).error();
   std::vector<RunPart> parts;
-  for (const HeldRun& run : *runs) parts.push_back({run.events, run.first, run.first_time});
+  for (const HeldRun& run : *runs) parts.push_back(run.part);
   auto bytes = sealer_.seal(op.row, parts, {op.late_before, op.stamp});
   if (!bytes) return std::move(bytes).error();
   return write_batch(op.row, std::move(*bytes));
@@ -228,12 +228,13 @@ Status LogApply::take_from_table(StreamId stream, EventIndex first, EventIndex l
     const std::int64_t key = select.integer(0);
     if (stream_of_key(key) != stream || EventIndex{select.integer(1)} < first) continue;
     const Bytes events = select.blob(3);
-    held.push_back({index_of_key(key), EventIndex{select.integer(1)}, WallMillis{select.integer(2)},
-                    Buffer(events.begin(), events.end())});
+    auto owner = std::make_shared<const Buffer>(events.begin(), events.end());
+    const RunPart part{*owner, index_of_key(key), WallMillis{select.integer(2)}};
+    held.push_back({EventIndex{select.integer(1)}, part, std::move(owner)});
   }
   select.reset();
   for (HeldRun& run : held) {
-    TRY(sql_->delete_run.bind(1, key_of(stream, run.first)).run());
+    TRY(sql_->delete_run.bind(1, key_of(stream, run.part.first)).run());
     auto rest = cut(std::move(run), first, last, out);
     if (!rest) return std::move(rest).error();
     for (const HeldRun& left : *rest) TRY(write_run(stream, left));
@@ -246,7 +247,7 @@ Status LogApply::take_fresh(StreamId stream, EventIndex first, EventIndex last, 
   if (found == fresh_.end()) return Ok{};
   std::vector<HeldRun> kept;
   for (HeldRun& run : found->second) {
-    if (run.last < first || run.first > last) {
+    if (run.last < first || run.part.first > last) {
       kept.push_back(std::move(run));
       continue;
     }
@@ -261,27 +262,28 @@ Status LogApply::take_fresh(StreamId stream, EventIndex first, EventIndex last, 
 Result<std::vector<LogApply::HeldRun>> LogApply::cut(HeldRun run, EventIndex first, EventIndex last,
                                                      std::vector<HeldRun>& out) {
   std::vector<HeldRun> rest;
-  if (run.first < first) {
-    auto split = split_run(run.events, run.first, run.first_time, first);
+  if (run.part.first < first) {
+    auto split = split_run(run.part, first);
     if (!split) return std::move(split).error();
-    rest.push_back({run.first, first + -1, run.first_time, std::move(split->before)});
-    run = {first, run.last, split->after_time, std::move(split->after)};
+    rest.push_back({first + -1, split->before, run.owner});
+    run.part = split->after;
   }
   if (run.last > last) {
-    auto split = split_run(run.events, run.first, run.first_time, last + 1);
+    auto split = split_run(run.part, last + 1);
     if (!split) return std::move(split).error();
-    rest.push_back({last + 1, run.last, split->after_time, std::move(split->after)});
-    run = {run.first, last, run.first_time, std::move(split->before)};
+    rest.push_back({run.last, split->after, run.owner});
+    run.part = split->before;
+    run.last = last;
   }
   out.push_back(std::move(run));
   return rest;
 }
 
 Status LogApply::write_run(StreamId stream, const HeldRun& run) {
-  return sql_->put_run.bind(1, key_of(stream, run.first))
+  return sql_->put_run.bind(1, key_of(stream, run.part.first))
       .bind(2, run.last.value())
-      .bind(3, run.first_time.value())
-      .bind(4, Bytes(run.events))
+      .bind(3, run.part.base_time.value())
+      .bind(4, run.part.events)
       .run();
 }
 
@@ -293,7 +295,8 @@ Status LogApply::flush_fresh() {
 
 // The unsealed gaps that `row` names as a run, each the record that consumers will read.
 Result<std::vector<LogApply::HeldRun>> LogApply::gap_run(const BatchRow& row) {
-  HeldRun run{row.first, row.last, {}, {}};
+  auto events = std::make_shared<Buffer>();
+  WallMillis base{0};
   EventIndex next = row.first;
   WallMillis before{0};
   Statement& select = sql_->select_state;
@@ -308,9 +311,9 @@ Result<std::vector<LogApply::HeldRun>> LogApply::gap_run(const BatchRow& row) {
     GapRow gap;
     if (EventIndex{select.integer(0)} != next || !decode_row(select.blob(1), gap))
       return missing("the gap", row.stream, next);
-    if (next == row.first) before = run.first_time = gap.timestamp;
+    if (next == row.first) before = base = gap.timestamp;
     const std::string& agent = store_.options().agent;
-    append_event(run.events, gap.timestamp.value() - before.value(), agent, gap_value(agent, gap.gap), {});
+    append_event(*events, gap.timestamp.value() - before.value(), agent, gap_value(agent, gap.gap), {});
     before = gap.timestamp;
     next = next + 1;
   }
@@ -318,7 +321,8 @@ Result<std::vector<LogApply::HeldRun>> LogApply::gap_run(const BatchRow& row) {
   if (next != row.last + 1) return missing("the gap", row.stream, next);
   TRY(delete_state(kind(StateKind::gap), StreamId{0}, row.first.value(), row.last.value()));
   std::vector<HeldRun> runs;
-  runs.push_back(std::move(run));
+  const RunPart part{*events, row.first, base};
+  runs.push_back({row.last, part, std::move(events)});
   return runs;
 }
 

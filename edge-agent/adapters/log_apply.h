@@ -20,11 +20,11 @@ class LogApply {
   Status apply(const CommitWork& work, CommitDone& done);
 
  private:
-  // A run as the transaction sees it: of the table, or taken by this very transaction and not yet written.
+  // Events as the transaction sees them: of the table, or of this very transaction and not yet written.
   struct HeldRun {
-    EventIndex first, last;
-    WallMillis first_time;
-    Buffer events;
+    EventIndex last;
+    RunPart part;
+    std::shared_ptr<const Buffer> owner = {};  // of the bytes; null: they lie in the work
   };
   struct Statements;
 

@@ -21,7 +21,7 @@ constexpr std::int64_t page_bytes = 4096;
 constexpr const char* schema = R"sql(
 CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 CREATE TABLE state (kind INTEGER, stream INTEGER, id INTEGER, row BLOB, PRIMARY KEY (kind, stream, id)) WITHOUT ROWID;
-CREATE TABLE runs (k INTEGER PRIMARY KEY, last INTEGER, first_time INTEGER, events BLOB);
+CREATE TABLE runs (k INTEGER PRIMARY KEY, last INTEGER, base_time INTEGER, events BLOB);
 CREATE TABLE batches (k INTEGER PRIMARY KEY, head BLOB, data BLOB);
 CREATE TABLE set_aside (n INTEGER PRIMARY KEY, k INTEGER, error INTEGER, head BLOB, data BLOB);
 CREATE TABLE sources (input TEXT, device TEXT, incarnation TEXT, last INTEGER, used INTEGER,
@@ -151,7 +151,7 @@ Status LogStore::read_state(Persisted& out) {
 
 // One EventRow for each event of each run: what its payload takes, and its timestamp.
 Status LogStore::read_runs(Persisted& out) {
-  auto select = database_.prepare("SELECT k, last, first_time, events FROM runs ORDER BY k");
+  auto select = database_.prepare("SELECT k, last, base_time, events FROM runs ORDER BY k");
   if (!select) return std::move(select).error();
   EventView event;
   while (true) {

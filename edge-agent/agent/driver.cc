@@ -13,7 +13,7 @@
 namespace edgelog::agent {
 namespace {
 
-constexpr std::size_t stored_bytes_max = 1 << 20;
+constexpr std::size_t stored_bytes_max = 512 << 10;
 constexpr std::size_t event_fixed_bytes = 16;  // lengths and differences, at most, of what is short
 
 std::size_t bytes_of(const Content& content) {
@@ -65,7 +65,7 @@ Taking Driver::take(Taken& message, std::span<const Content> contents) {
     Gathered& run = gathered_[at];
     if (run.events.empty()) {
       run.first = run.next = given.index;
-      run.first_time = run.last_time = given.timestamp;
+      run.base_time = run.last_time = given.timestamp;
     }
     ASSERT(run.next == given.index);
     append_event(run.events, given.timestamp.value() - run.last_time.value(), contents[i].key, contents[i].value,
@@ -129,16 +129,17 @@ Run Driver::take_gathered(const InsertEvents& op) {
   ASSERT(run.first == op.first && op.last < run.next);
   gathered_events_ -= static_cast<std::size_t>(op.last - op.first + 1);
   if (op.last + 1 == run.next) {
-    Run whole{op.stream, op.first, op.last, run.first_time, std::move(run.events)};
+    Run whole{op.stream, op.first, op.last, run.base_time, std::move(run.events)};
     run.events = {};
     return whole;
   }
-  auto split = split_run(run.events, run.first, run.first_time, op.last + 1);
+  const auto split = split_run({run.events, run.first, run.base_time}, op.last + 1);
   ASSERT(split);
-  Run part{op.stream, op.first, op.last, run.first_time, std::move(split->before)};
-  run.events = std::move(split->after);
+  const Bytes before = split->before.events, after = split->after.events;
+  Run part{op.stream, op.first, op.last, run.base_time, Buffer(before.begin(), before.end())};
+  run.base_time = split->after.base_time;
+  run.events = Buffer(after.begin(), after.end());
   run.first = op.last + 1;
-  run.first_time = split->after_time;
   return part;
 }
 

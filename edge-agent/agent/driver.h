@@ -67,7 +67,7 @@ class Driver {
  private:
   struct Gathered {  // taken, in no transaction yet
     EventIndex first, next;
-    WallMillis first_time, last_time;
+    WallMillis base_time, last_time;
     Buffer events;
   };
   struct Waiting {

@@ -1,7 +1,7 @@
 #pragma once
 // A run: the events of one stream that one round made durable, encoded one after another, ready to be
-// sealed. docs/FORMATS.md, "The agent's log", has the bytes. Timestamps lie in the run as differences, the
-// first one in the row beside it.
+// sealed. docs/FORMATS.md, "The agent's log", has the bytes. Timestamps lie in the run as differences to the
+// one before; what the first one is added to, the base time, stands in the row beside it.
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -30,7 +30,7 @@ struct EventView {
 // Goes over a run's events; views into it. Bytes from our own log: still checked, never trusted.
 class RunReader {
  public:
-  RunReader(Bytes run, WallMillis first) : rest_(run), timestamp_(first) {}
+  RunReader(Bytes run, WallMillis base) : rest_(run), timestamp_(base) {}
   bool next(EventView& out);  // false at the end and where it is malformed
   bool ok() const { return !bad_; }
   Bytes rest() const { return rest_; }                 // the events not yet read

@@ -55,7 +55,7 @@ Result<Buffer> Sealer::seal(const BatchRow& row, std::span<const RunPart> parts,
   EventIndex next = row.first;
   EventView event;
   for (const RunPart& part : parts) {
-    RunReader reader(part.events, part.first_time);
+    RunReader reader(part.events, part.base_time);
     for (EventIndex index = part.first; index <= row.last && reader.next(event); index = index + 1) {
       if (index < row.first) continue;
       if (index != next) return Error{Code::corrupt, fmt::format("seal: event {} is missing", next.value())};
@@ -90,22 +90,14 @@ Result<Buffer> Sealer::reseal(const BatchRow& row, Bytes batch, EventIndex first
   return finish(row);
 }
 
-Result<RunSplit> split_run(Bytes events, EventIndex first, WallMillis first_time, EventIndex index) {
-  RunReader reader(events, first_time);
+Result<RunSplit> split_run(const RunPart& run, EventIndex index) {
+  RunReader reader(run.events, run.base_time);
   EventView event;
-  for (EventIndex at = first; at < index; at = at + 1)
+  for (EventIndex at = run.first; at < index; at = at + 1)
     if (!reader.next(event)) return Error{Code::corrupt, "split: the run is shorter than its row says"};
-  RunSplit split;
   const Bytes rest = reader.rest();
-  split.before.assign(events.begin(), events.end() - static_cast<std::ptrdiff_t>(rest.size()));
-  // The first event behind the cut stands for itself: its time is in the row, and its difference is 0.
-  RunReader tail(rest, reader.timestamp());
-  if (!tail.next(event))
-    return tail.ok() ? Result<RunSplit>(std::move(split)) : Error{Code::corrupt, "split: malformed run"};
-  split.after_time = event.timestamp;
-  append_event(split.after, 0, event.key, event.value, event.headers);
-  append(split.after, tail.rest());
-  return split;
+  return RunSplit{{run.events.first(run.events.size() - rest.size()), run.first, run.base_time},
+                  {rest, index, reader.timestamp()}};
 }
 
 }  // namespace edgelog::agent

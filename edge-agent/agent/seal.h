@@ -12,11 +12,11 @@
 
 namespace edgelog::agent {
 
-// Part of a run that goes into a batch.
+// Consecutive events of a run, or a part of one.
 struct RunPart {
   Bytes events;
-  EventIndex first;       // of the run's first event
-  WallMillis first_time;  // likewise
+  EventIndex first;      // of the first event
+  WallMillis base_time;  // what the first event's difference is added to
 };
 
 // How the records of a batch are marked: see Seal and Reseal in core/effects.h.
@@ -47,11 +47,10 @@ class Sealer {
   std::string taken_;
 };
 
-// Splits a run: what stands before `index`, and from it on. The time of the second part's first event is set.
+// Splits a run before `index`: no byte is copied or changed. Code::corrupt where the run does not reach there.
 struct RunSplit {
-  Buffer before, after;
-  WallMillis after_time;
+  RunPart before, after;
 };
-Result<RunSplit> split_run(Bytes events, EventIndex first, WallMillis first_time, EventIndex index);
+Result<RunSplit> split_run(const RunPart& run, EventIndex index);
 
 }  // namespace edgelog::agent

@@ -15,7 +15,7 @@ namespace edgelog::agent {
 struct Run {
   StreamId stream;
   EventIndex first, last;
-  WallMillis first_time;
+  WallMillis base_time;  // what the first event's difference is added to
   Buffer events;
 };
 

@@ -1,0 +1,323 @@
+// The log in SQLite: what a transaction wrote is what the next opening reads, and what a seal makes is a batch
+// that anybody can read.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "common/record/check.h"
+#include "common/uplink/names.h"
+#include "edge-agent/adapters/log_apply.h"
+#include "edge-agent/agent/run.h"
+
+namespace edgelog::agent {
+namespace {
+
+struct Folder {
+  Folder() {
+    std::string name = (std::filesystem::temp_directory_path() / "edgelog-log-XXXXXX").string();
+    EXPECT_NE(mkdtemp(name.data()), nullptr);
+    path = name;
+  }
+  ~Folder() { std::filesystem::remove_all(path); }
+  std::string path;
+};
+
+LogOptions options_in(const Folder& folder) {
+  LogOptions options;
+  options.path = folder.path + "/agent.db";
+  options.agent = "edge-1";
+  return options;
+}
+
+struct Log {
+  explicit Log(const LogOptions& options) {
+    auto opened = LogStore::open(options);
+    EXPECT_TRUE(opened) << (opened ? "" : opened.error().what);
+    store = std::move(*opened);
+    writer = std::move(*LogApply::create(*store));
+  }
+  CommitDone commit(std::vector<Op> ops, std::vector<Run> runs = {}) {
+    CommitDone done;
+    const CommitWork work{{++id, std::move(ops)}, std::move(runs)};
+    done.status = writer->apply(work, done);
+    EXPECT_TRUE(done.status) << (done.status ? "" : done.status.error().what);
+    return done;
+  }
+  std::unique_ptr<LogStore> store;
+  std::unique_ptr<LogApply> writer;
+  std::int64_t id = 0;
+};
+
+constexpr StreamId stream{2};
+
+// Events first..last with the value {"i":INDEX} and a second between them.
+Run make_run(std::int64_t first, std::int64_t last) {
+  Run run{stream, EventIndex{first}, EventIndex{last}, WallMillis{1000 * first}, {}};
+  for (std::int64_t i = first; i <= last; ++i) {
+    const EventHeader header{"h", "x"};
+    append_event(run.events, i == first ? 0 : 1000, "s/d", "{\"i\":" + std::to_string(i) + "}", {&header, 1});
+  }
+  return run;
+}
+
+BatchRow batch_of(std::int64_t first, std::int64_t last, std::int64_t sequence = 0) {
+  BatchRow row;
+  row.stream = stream;
+  row.first = EventIndex{first};
+  row.last = EventIndex{last};
+  row.origin = ProducerId{77};
+  row.producer = ProducerId{78};
+  row.sequence = sequence;
+  return row;
+}
+
+struct Read {
+  std::vector<std::string> values;
+  std::vector<std::int64_t> times;
+  std::vector<bool> late;
+  std::optional<uplink::OriginMark> origin;
+  std::optional<std::string> taken;
+};
+
+Read read_batch(Bytes bytes) {
+  Read out;
+  const auto header = record::parse_header(bytes);
+  EXPECT_TRUE(header);
+  EXPECT_EQ(record::compute_crc(bytes), header->crc);
+  record::Scratch scratch;
+  auto reader = record::open_records(bytes, *header, scratch, 1 << 20);
+  EXPECT_TRUE(reader);
+  record::RecordView view;
+  while (reader->next(view)) {
+    out.values.emplace_back(as_text(*view.value));
+    out.times.push_back(header->base_timestamp + view.timestamp_delta);
+    out.late.push_back(record::find_header(view, uplink::header_late).has_value());
+    if (const auto mark = record::find_header(view, uplink::header_origin)) out.origin = uplink::decode_origin(*mark);
+    if (const auto taken = record::find_header(view, uplink::header_taken)) out.taken = std::string(as_text(*taken));
+  }
+  EXPECT_TRUE(reader->ok());
+  return out;
+}
+
+TEST(AgentLog, WhatWasWrittenIsReadAgain) {
+  const Folder folder;
+  StreamRow stream_row;
+  stream_row.id = stream;
+  stream_row.topic = "doors";
+  stream_row.next = EventIndex{9};
+  stream_row.acknowledged.producer = ProducerId{5};
+  stream_row.acknowledged.producer_epoch = ProducerEpoch{32767};
+  OriginRow origin;
+  origin.stream = stream;
+  origin.origin = ProducerId{77};
+  origin.must_resolve = true;
+  const GapRow gap{
+      EventIndex{3}, WallMillis{4}, {"overflow", "doors", ProducerId{77}, EventIndex{1}, EventIndex{2}, 2}};
+  {
+    Log log(options_in(folder));
+    log.commit(
+        {PutMeta{{7, 11}}, PutStream{stream_row}, PutOrigin{origin}, PutProducer{{stream, ProducerId{78}, true}},
+         PutGap{gap}, PutSource{{{"mqtt", "d"}, "7", 12, 1}}, PutRecent{{{"mqtt", "d"}, 63, 5, ~std::uint64_t{0}}},
+         InsertEvents{stream, EventIndex{0}, EventIndex{8}}},
+        {make_run(0, 8)});
+  }
+  Log log(options_in(folder));
+  auto all = log.store->read_all();
+  ASSERT_TRUE(all);
+  EXPECT_EQ(all->meta.opening, 7);
+  ASSERT_EQ(all->streams.size(), 1u);
+  EXPECT_EQ(all->streams[0].topic, "doors");
+  EXPECT_EQ(all->streams[0].next, EventIndex{9});
+  EXPECT_EQ(all->streams[0].acknowledged.producer_epoch, ProducerEpoch{32767});
+  ASSERT_EQ(all->origins.size(), 1u);
+  EXPECT_TRUE(all->origins[0].must_resolve);
+  ASSERT_EQ(all->producers.size(), 1u);
+  EXPECT_TRUE(all->producers[0].stranger);
+  ASSERT_EQ(all->gaps.size(), 1u);
+  EXPECT_EQ(all->gaps[0].gap, gap.gap);
+  ASSERT_EQ(all->sources.size(), 1u);
+  EXPECT_EQ(all->sources[0].last, 12);
+  ASSERT_EQ(all->recents.size(), 1u);
+  EXPECT_EQ(all->recents[0].payload_hash, ~std::uint64_t{0});
+  ASSERT_EQ(all->events.size(), 9u);
+  EXPECT_EQ(all->events[8].timestamp, WallMillis{8000});
+}
+
+TEST(AgentLog, SealsAcrossRunsAndLeavesTheRest) {
+  const Folder folder;
+  Log log(options_in(folder));
+  log.commit({InsertEvents{stream, EventIndex{0}, EventIndex{4}}}, {make_run(0, 4)});
+  // 2..6 are of a run in the table and of one of the same transaction.
+  const auto done =
+      log.commit({InsertEvents{stream, EventIndex{5}, EventIndex{9}}, Seal{batch_of(2, 6, 41)}}, {make_run(5, 9)});
+  ASSERT_EQ(done.sealed_bytes.size(), 1u);
+  auto bytes = log.store->read_batch(stream, EventIndex{2});
+  ASSERT_TRUE(bytes);
+  EXPECT_EQ(bytes->size(), static_cast<std::size_t>(done.sealed_bytes[0]));
+  const auto header = record::parse_header(*bytes);
+  EXPECT_EQ(header->producer_id, ProducerId{78});
+  EXPECT_EQ(header->base_sequence, Sequence{41});
+  const Read read = read_batch(*bytes);
+  EXPECT_EQ(read.values.front(), "{\"i\":2}");
+  EXPECT_EQ(read.values.back(), "{\"i\":6}");
+  EXPECT_EQ(read.times, (std::vector<std::int64_t>{2000, 3000, 4000, 5000, 6000}));
+  ASSERT_TRUE(read.origin);
+  EXPECT_EQ(read.origin->origin, ProducerId{77});
+  EXPECT_EQ(read.origin->index, EventIndex{2});
+  auto all = log.store->read_all();
+  std::vector<std::int64_t> left, times;
+  for (const auto& event : all->events) left.push_back(event.index.value()), times.push_back(event.timestamp.value());
+  EXPECT_EQ(left, (std::vector<std::int64_t>{0, 1, 7, 8, 9}));
+  EXPECT_EQ(times, (std::vector<std::int64_t>{0, 1000, 7000, 8000, 9000}));
+  log.commit({DeleteEvents{stream, EventIndex{1}, EventIndex{8}}});
+  all = log.store->read_all();
+  ASSERT_EQ(all->events.size(), 2u);
+  EXPECT_EQ(all->events[1].index, EventIndex{9});
+  EXPECT_EQ(all->events[1].timestamp, WallMillis{9000});
+}
+
+TEST(AgentLog, ResealsPartsWithMarks) {
+  const Folder folder;
+  Log log(options_in(folder));
+  log.commit({InsertEvents{stream, EventIndex{0}, EventIndex{9}}, Seal{batch_of(0, 9)}}, {make_run(0, 9)});
+  Reseal reseal{stream, EventIndex{0}, {batch_of(1, 3, 100), batch_of(7, 9, 103)}, EventIndex{3}, WallMillis{55'000}};
+  log.commit({reseal});
+  EXPECT_FALSE(log.store->read_batch(stream, EventIndex{0}));
+  const Read first = read_batch(*log.store->read_batch(stream, EventIndex{1}));
+  EXPECT_EQ(first.values, (std::vector<std::string>{"{\"i\":1}", "{\"i\":2}", "{\"i\":3}"}));
+  EXPECT_EQ(first.late, (std::vector<bool>{true, true, false}));
+  EXPECT_EQ(first.times, (std::vector<std::int64_t>{55'000, 55'000, 55'000}));
+  EXPECT_EQ(first.origin->index, EventIndex{1});
+  EXPECT_EQ(first.taken, "3000");
+  const Read second = read_batch(*log.store->read_batch(stream, EventIndex{7}));
+  EXPECT_EQ(second.values.size(), 3u);
+  EXPECT_EQ(second.origin->index, EventIndex{7});
+}
+
+TEST(AgentLog, PublishedBatchesComeBackWithTheirBytes) {
+  const Folder folder;
+  Log log(options_in(folder));
+  BatchRow row = batch_of(0, 3);
+  log.commit({InsertEvents{stream, EventIndex{0}, EventIndex{3}}, Seal{row}}, {make_run(0, 3)});
+  row.published = true;
+  const auto done = log.commit({PutBatch{row}});
+  ASSERT_EQ(done.to_publish.size(), 1u);
+  EXPECT_EQ(done.to_publish[0].bytes, *log.store->read_batch(stream, EventIndex{0}));
+  EXPECT_TRUE(log.store->read_all()->batches[0].published);
+  log.commit({SetAside{stream, EventIndex{0}, 87}});
+  EXPECT_TRUE(log.store->read_all()->batches.empty());
+}
+
+TEST(AgentLog, GapsAreSealedFromTheirRows) {
+  const Folder folder;
+  Log log(options_in(folder));
+  StreamRow gaps;
+  gaps.id = stream;
+  gaps.topic = uplink::gaps_topic;
+  GapRow gap{EventIndex{0},
+             WallMillis{5000},
+             {"overflow", "doors", ProducerId{4611686018427387999}, EventIndex{1}, EventIndex{2}, 2}};
+  log.commit({PutStream{gaps}, PutGap{gap}});
+  EXPECT_EQ(log.store->read_all()->events.size(), 1u);
+  gap.gap.last = EventIndex{5};
+  gap.gap.count = 5;
+  log.commit({PutGap{gap}, Seal{batch_of(0, 0)}});
+  const Read read = read_batch(*log.store->read_batch(stream, EventIndex{0}));
+  ASSERT_EQ(read.values.size(), 1u);
+  EXPECT_EQ(
+      read.values[0],
+      R"({"agent":"edge-1","reason":"overflow","stream":"doors","origin":"4611686018427387999","first":1,"last":5,"count":5})");
+  EXPECT_TRUE(log.store->read_all()->gaps.empty());
+}
+
+TEST(AgentLog, AFailedTransactionLeavesNothing) {
+  const Folder folder;
+  Log log(options_in(folder));
+  CommitDone done;
+  const CommitWork work{{1, {PutMeta{{9, 9}}, DeleteBatch{stream, EventIndex{4}}}}, {}};
+  EXPECT_FALSE(log.writer->apply(work, done));
+  EXPECT_EQ(log.store->read_all()->meta.opening, 0);
+  log.commit({PutMeta{{8, 8}}});
+  EXPECT_EQ(log.store->read_all()->meta.opening, 8);
+}
+
+TEST(AgentLog, RefusesByNameWhatIsNotItsOwn) {
+  const Folder folder;
+  {
+    Log log(options_in(folder));
+  }
+  LogOptions other = options_in(folder);
+  other.agent = "edge-2";
+  auto refused = LogStore::open(other);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::unsupported);
+  {
+    auto database = Database::open(options_in(folder).path, false);
+    ASSERT_TRUE(database->execute("PRAGMA user_version = 99"));
+  }
+  refused = LogStore::open(options_in(folder));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::unsupported);
+  EXPECT_NE(refused.error().what.find("99"), std::string::npos);
+}
+
+TEST(AgentLog, ASecondConnectionIsRefused) {
+  const Folder folder;
+  Log log(options_in(folder));
+  auto second = LogStore::open(options_in(folder));
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, Code::locked);
+}
+
+TEST(AgentLog, TheWalStaysBounded) {
+  const Folder folder;
+  LogOptions options = options_in(folder);
+  options.wal_bytes_max = 64 << 10;
+  Log log(options);
+  for (std::int64_t i = 0; i < 400; ++i) {
+    log.commit({InsertEvents{stream, EventIndex{i * 10}, EventIndex{i * 10 + 9}}}, {make_run(i * 10, i * 10 + 9)});
+    ASSERT_TRUE(log.store->tend());
+  }
+  EXPECT_LT(std::filesystem::file_size(options.path + "-wal"), 256u << 10);
+  EXPECT_EQ(log.store->read_all()->events.size(), 4000u);
+}
+
+TEST(AgentLog, SalvageKeepsWhatCanBeRead) {
+  const Folder folder;
+  const LogOptions options = options_in(folder);
+  {
+    Log log(options);
+    StreamRow row;
+    row.id = stream;
+    row.topic = "doors";
+    row.next = EventIndex{2000};
+    OriginRow origin;
+    origin.stream = stream;
+    origin.origin = ProducerId{77};
+    log.commit({PutStream{row}, PutOrigin{origin}});
+    for (std::int64_t i = 0; i < 200; ++i)
+      log.commit({InsertEvents{stream, EventIndex{i * 10}, EventIndex{i * 10 + 9}}}, {make_run(i * 10, i * 10 + 9)});
+  }
+  {
+    // A page of the runs in the middle is not what it was.
+    std::fstream file(options.path, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(4096 * 12);
+    const std::string noise(4096, '\x5a');
+    file.write(noise.data(), 4096);
+  }
+  const std::string aside = options.path + ".damaged-1";
+  std::filesystem::rename(options.path, aside);
+  Log log(options);
+  auto copied = log.store->salvage(aside);
+  ASSERT_TRUE(copied) << copied.error().what;
+  auto all = log.store->read_all();
+  ASSERT_TRUE(all);
+  EXPECT_GT(all->events.size(), 500u);
+  EXPECT_LT(all->events.size(), 2000u);
+  EXPECT_TRUE(all->origins.at(0).must_resolve);
+}
+
+}  // namespace
+}  // namespace edgelog::agent
