@@ -18,6 +18,7 @@ import ctypes
 import gzip
 import io
 import json
+import struct
 import sys
 import tarfile
 
@@ -151,10 +152,46 @@ def read_topic(kafka, topic):
     consumer.close()
 
 
+class Indices:
+    """Each event has an index in its agent's stream, from 0 and without a hole, which the first record of a batch
+    carries; what is not there must be named by a gap, and what is there must not."""
+
+    def __init__(self):
+        self.seen = collections.defaultdict(list)   # (topic, the agent's 30 bits in its ids) -> indices
+        self.named = collections.defaultdict(list)  # likewise -> (first, last)
+        self.next = {}                              # partition -> (line, index) of the next record of a batch
+
+    def take(self, topic, partition, headers):
+        if 'edgelog.origin' in headers:
+            origin, index = struct.unpack('>qq', headers['edgelog.origin'])
+            self.next[partition] = (topic, origin >> 32), index
+        if partition in self.next:
+            line, index = self.next[partition]
+            self.seen[line].append(index)
+            self.next[partition] = line, index + 1
+
+    def name(self, gap):
+        if 'origin' in gap and 'first' in gap:
+            self.named[gap['stream'], int(gap['origin']) >> 32].append((int(gap['first']), int(gap['last'])))
+
+    def judge(self):
+        holes = named_though_there = 0
+        for line, indices in self.seen.items():
+            there = set(indices)
+            named = {index for first, last in self.named[line] for index in range(first, last + 1)}
+            end = max(max(there), max(named, default=0)) + 1
+            holes += sum(index not in there and index not in named for index in range(end))
+            named_though_there += len(there & named)
+            if holes:
+                complain('index', f'{line}: {holes} indices below {end} are neither there nor named')
+        return holes, named_though_there
+
+
 class Seen:
     def __init__(self, expected, site, with_boot):
         self.expected, self.site, self.with_boot = expected, site, with_boot
         self.count = collections.Counter()
+        self.indices = Indices()
         self.last = {}                                   # sensor -> (topic, partition, number)
         self.records = self.fences = self.late = self.unknown = self.wrong = self.disorder = 0
 
@@ -164,6 +201,7 @@ class Seen:
             self.fences += 1
             return
         self.records += 1
+        self.indices.take(topic, partition, headers)
         self.late += 'edgelog.late' in headers
         device = key.decode()
         if not device.startswith(self.site + '/'):
@@ -195,7 +233,7 @@ class Seen:
             self.last[sensor] = (topic, partition, number)
 
 
-def named_by_gaps(kafka, missing, with_boot):
+def named_by_gaps(kafka, missing, with_boot, indices):
     """Takes what gap records name out of `missing`; returns counts by reason and what streams dropped by number."""
     reasons, streams = collections.Counter(), collections.Counter()
     explained = set()
@@ -216,6 +254,7 @@ def named_by_gaps(kafka, missing, with_boot):
             if mark in seen_ranges:
                 complain('gap twice', str(gap))
             seen_ranges.add(mark)
+            indices.name(gap)
             count = int(gap.get('count', 0))
             reasons[gap['reason']] += count
             streams[gap['agent'], gap['stream']] += count
@@ -249,7 +288,7 @@ def main():
               'wrong': seen.wrong, 'unknown': seen.unknown, 'disorder': seen.disorder, 'fences': seen.fences,
               'late': seen.late}
     unexplained = len(missing)
-    reasons, streams, explained = named_by_gaps(args.kafka, by_device(missing), with_boot)
+    reasons, streams, explained = named_by_gaps(args.kafka, by_device(missing), with_boot, seen.indices)
     result['gaps'] = dict(reasons)
     if args.with_gaps:
         # A source's gap names numbers; a stream's gap names how many of the stream's events were dropped.
@@ -257,9 +296,11 @@ def main():
         result['named_by_stream_gaps'] = sum(streams.values())
         unexplained = len(missing) - len(explained) - sum(streams.values())
     result['unexplained'] = unexplained
+    result['index_holes'], result['named_though_there'] = seen.indices.judge()
     for event in missing[:5] if not args.with_gaps else []:
         complain('missing', str(event))
-    good = not (repeated or seen.wrong or seen.unknown or seen.disorder or unexplained)
+    good = not (repeated or seen.wrong or seen.unknown or seen.disorder or unexplained or result['index_holes'] or
+                result['named_though_there'])
     if not args.with_gaps and reasons:
         complain('gaps', f'nothing was lost, and yet there are gaps: {dict(reasons)}')
         good = False
