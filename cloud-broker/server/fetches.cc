@@ -15,6 +15,8 @@ void Fetches::park(ConnectionId connection, std::vector<const Partition*> watche
     parked.watched.push_back(partition->id());
     parked.sizes[partition->id()] = partition->size_bytes();
     watchers_[partition->id()].insert(number);
+    // What is appended and not committed yet is not among the bytes seen, and counts in the size already.
+    if (partition->end() > partition->committed()) parked.wanted_bytes = 0;
   }
   deadlines_.emplace(deadline, number);
   parked_.emplace(number, std::move(parked));

@@ -150,7 +150,8 @@ TEST_F(Data, ProduceRefusals) {
             ErrorCode::corrupt_message);
   Buffer two = make_batch({.timestamp = at.wall.value()});
   two.resize(two.size() * 2);
-  std::copy(two.begin(), two.begin() + static_cast<std::ptrdiff_t>(two.size() / 2), two.begin() + static_cast<std::ptrdiff_t>(two.size() / 2));
+  std::copy(two.begin(), two.begin() + static_cast<std::ptrdiff_t>(two.size() / 2),
+            two.begin() + static_cast<std::ptrdiff_t>(two.size() / 2));
   EXPECT_EQ(ask<wire::ProduceResponse>(produce_request("a", two)).topics[0].partitions[0].error_code,
             ErrorCode::invalid_record);
   const Buffer good = make_batch({.timestamp = at.wall.value()});
@@ -266,6 +267,16 @@ TEST_F(Data, FetchWaitsForDataAndThenForItsTime) {
   EXPECT_FALSE(answered(idle));
   later(milliseconds(2));
   EXPECT_TRUE(response<wire::FetchResponse>(idle, 11).topics[0].partitions[0].records->empty());
+}
+
+TEST_F(Data, AFetchThatParksBetweenAppendAndCommitIsWoken) {
+  create_topic("a");
+  const Buffer batch = make_batch({.timestamp = at.wall.value()});
+  send(produce_request("a", batch), 9);
+  const Ticket waiting = send(fetch_request("a", 0, 20'000), 11);
+  EXPECT_FALSE(answered(waiting));
+  settle();
+  EXPECT_FALSE(response<wire::FetchResponse>(waiting, 11).topics[0].partitions[0].records->empty());
 }
 
 TEST_F(Data, FetchWaitsForMinBytes) {

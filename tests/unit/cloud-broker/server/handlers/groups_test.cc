@@ -198,19 +198,35 @@ TEST_F(Groups, OffsetsAreDeletedOneByOne) {
   EXPECT_EQ(ask<wire::OffsetDeleteResponse>(request).error_code, ErrorCode::group_id_not_found);
 }
 
-TEST_F(Groups, AFullDiskRefusesCommitsAndNothingElseBreaks) {
+// On a full disk a commit is refused, or waits until there is space; it is never confirmed and lost.
+TEST_F(Groups, AFullDiskConfirmsNoCommitThatIsNotKept) {
+  store_config.free_bytes_min = 1 << 20;
+  store_config.journal_file_bytes = 64 << 10;
   create_topic("a");
-  ask<wire::OffsetCommitResponse>(commit_request("", -1, 5));
-  disk.set_capacity(disk.used_bytes() + (1 << 20));
-  later(seconds(60));
-  const auto got = ask<wire::OffsetCommitResponse>(commit_request("", -1, 6)).topics.at(0).partitions.at(0).error_code;
-  EXPECT_EQ(got, ErrorCode::coordinator_not_available);
-  EXPECT_EQ(fetched(9), 5);
+  ask<wire::OffsetCommitResponse>(commit_request("", -1, 0));
+  restart();
+  disk.set_capacity(disk.used_bytes() + (4 << 20));
+  std::int64_t confirmed = 0;
+  Ticket last{};
+  const auto commit = [&](std::int64_t offset) {
+    auto request = commit_request("", -1, offset);
+    request.topics[0].partitions[0].committed_metadata = std::string(4096, 'm');
+    last = send(request, 9);
+    settle();
+    if (!answered(last)) return ErrorCode::request_timed_out;
+    return response<wire::OffsetCommitResponse>(last, 9).topics.at(0).partitions.at(0).error_code;
+  };
+  while (confirmed < 5'000 && commit(confirmed + 1) == ErrorCode::none) ++confirmed;
+  EXPECT_GT(confirmed, 0);
+  EXPECT_LT(confirmed, 5'000);
+  EXPECT_TRUE(fatal.empty());
+  EXPECT_TRUE(shard->store().full());
   disk.set_capacity(std::uint64_t{1} << 40);
   later(seconds(60));
-  EXPECT_EQ(ask<wire::OffsetCommitResponse>(commit_request("", -1, 7)).topics.at(0).partitions.at(0).error_code,
-            ErrorCode::none);
-  EXPECT_EQ(fetched(9), 7);
+  EXPECT_TRUE(answered(last));
+  EXPECT_EQ(commit(confirmed + 7), ErrorCode::none);
+  restart();
+  EXPECT_EQ(fetched(9), confirmed + 7);
 }
 
 TEST_F(Groups, AGroupIsPlacedAsKafkaPlacesIt) {
