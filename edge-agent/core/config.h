@@ -35,7 +35,7 @@ struct Config {
   window::Backoff resend{seconds(5), seconds(60)};
   Duration lasting = seconds(10);      // an error that is answered for this long lasts (rule 6)
   Duration stale_epoch = seconds(60);  // an older leader epoch is believed when it was told for this long (rule 9)
-  Duration ahead_max = seconds(600);  // a record's timestamp before the cloud's clock: more shows a wrong clock
+  Duration ahead_max = seconds(600);   // a record's timestamp before the cloud's clock: more shows a wrong clock
   Duration commit_retry = seconds(1);
   std::uint32_t streams_max = 256;
   std::uint32_t sources_max = 100'000;  // (device, incarnation) rows kept; the longest idle go

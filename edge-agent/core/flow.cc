@@ -200,10 +200,8 @@ bool may_pass(std::int16_t error) {
     case ErrorCode::kafka_storage_error:
     case ErrorCode::fenced_leader_epoch:
     case ErrorCode::unknown_leader_epoch:
-    case ErrorCode::offset_not_available:
-      return true;
-    default:
-      return error == 8 || error == 9 || error == 89;  // broker or replica not available, throttled
+    case ErrorCode::offset_not_available: return true;
+    default: return error == 8 || error == 9 || error == 89;  // broker or replica not available, throttled
   }
 }
 

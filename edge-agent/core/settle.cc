@@ -64,10 +64,8 @@ bool refused_for_itself(std::int16_t error) {
     case ErrorCode::corrupt_message:
     case ErrorCode::message_too_large:
     case ErrorCode::record_list_too_large:
-    case ErrorCode::invalid_timestamp:
-      return true;
-    default:
-      return error == 87;  // INVALID_RECORD
+    case ErrorCode::invalid_timestamp: return true;
+    default: return error == 87;  // INVALID_RECORD
   }
 }
 
@@ -195,8 +193,7 @@ void settle(State& state, Moment moment, Stream& stream, const uplink::LookAnswe
   const Found found(answer, lane.row.origin);
   const bool range_is_gone = answer.log_start > answer.from;
   // Where a part is gone, another life's later events may have stood there.
-  const bool later_seen =
-      later_origin_seen(stream, answer) || (range_is_gone && lane.row.opening < state.opening());
+  const bool later_seen = later_origin_seen(stream, answer) || (range_is_gone && lane.row.opening < state.opening());
   for (const uplink::Sighting& s : answer.sightings)
     if (uplink::belongs_to(s.producer_id, state.config.agent)) learn_producer(state, stream, s.producer_id, true);
   lane.row.producer = new_producer_id(state, stream);

@@ -101,8 +101,8 @@ struct Stream {
   std::deque<GapRow> gaps;  // unsealed, of the current lane; for edgelog.gaps alone
 
   std::variant<Flowing, Checking, Fencing, Looking, Settling> state;
-  std::vector<Fence> fences;  // of the recovery that goes on
-  LeaderEpoch fence_epoch{-1};     // under which the last of them was answered
+  std::vector<Fence> fences;    // of the recovery that goes on
+  LeaderEpoch fence_epoch{-1};  // under which the last of them was answered
   Cause cause;
   Instant stale_since = never;  // an older leader epoch is told since (rule 9)
   bool known = false;           // the log knows the lane's id: a batch of it succeeded since connecting (rule 4)

@@ -132,7 +132,8 @@ int report(const Kind& kind, const Totals& totals, double seconds_taken) {
   fmt::print("{} seeds of {}, {} failed; {:.1f} simulated hours in {:.1f} s: {:.2f} simulated hours per second\n",
              totals.seeds, kind.name, totals.failed, hours, seconds_taken, hours / std::max(seconds_taken, 1e-3));
   bool zero = false;
-  const auto table = [&](const char* what, const std::vector<std::string>& names, const std::vector<std::uint64_t>& counts) {
+  const auto table = [&](const char* what, const std::vector<std::string>& names,
+                         const std::vector<std::uint64_t>& counts) {
     fmt::print("{}:\n", what);
     for (std::size_t i = 0; i < names.size(); ++i) {
       zero |= counts[i] == 0;

@@ -72,7 +72,8 @@ void AgentNode::crash() {
 
 void AgentNode::keep_image() {
   images_.push_back(store_);
-  if (images_.size() > 6) images_.erase(images_.begin() + static_cast<std::ptrdiff_t>(base_.random.below(images_.size() - 1)));
+  if (images_.size() > 6)
+    images_.erase(images_.begin() + static_cast<std::ptrdiff_t>(base_.random.below(images_.size() - 1)));
 }
 
 void AgentNode::restore_image() {
@@ -189,7 +190,6 @@ void AgentNode::perform(Effects effects) {
     } else if (const auto* p = std::get_if<PublishBatch>(&effect)) {
       publish(*p);
     } else if (const auto* f = std::get_if<PublishFence>(&effect)) {
-      checker_.fenced(index_, store_, *f);
       base_.say("{}: {} fences {:08x}", name_, f->topic, short_id(f->id));
       auto content = std::make_shared<Content>();
       content->producer = f->id;
@@ -201,8 +201,8 @@ void AgentNode::perform(Effects effects) {
       if (connected_) cloud_.publish_up({name_, f->topic, f->partition, content, std::nullopt, branch_, base_.now});
       handed_over();
     } else if (const auto* l = std::get_if<PublishLook>(&effect)) {
-      base_.say("{}: {} looks ({}{}) from {}", name_, l->topic, l->request.look_id, l->request.check_only ? ", check" : "",
-                l->request.from.value());
+      base_.say("{}: {} looks ({}{}) from {}", name_, l->topic, l->request.look_id,
+                l->request.check_only ? ", check" : "", l->request.from.value());
       if (connected_)
         cloud_.publish_up({name_, l->topic, l->request.partition, nullptr, l->request, branch_, base_.now});
       handed_over();
@@ -228,8 +228,7 @@ void AgentNode::publish(const PublishBatch& effect) {
               effect.batch.sequence, effect.batch.first.value(), effect.batch.last.value());
     checker_.published(index_, store_, effect, *stored->content);
     if (connected_)
-      cloud_.publish_up(
-          {name_, effect.topic, effect.partition, stored->content, std::nullopt, branch_, base_.now});
+      cloud_.publish_up({name_, effect.topic, effect.partition, stored->content, std::nullopt, branch_, base_.now});
   }
   handed_over();
 }

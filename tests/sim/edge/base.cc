@@ -3,27 +3,63 @@
 namespace edgelog::sim::edge {
 
 const std::vector<std::string>& fault_names() {
-  static const std::vector<std::string> names{
-      "uplink message lost",       "uplink message repeated",   "uplink message delayed",    "uplink messages reordered",
-      "uplink cut",                "site message lost",         "site message redelivered",  "site MQTT killed",
-      "agent crashed",             "agent crashed in a commit", "commit failed (disk full)", "agent's clock jumped",
-      "older image restored",      "dropped by small bound",    "dropped by small age",      "gateway crashed",
-      "gateway paused",            "shard moved",               "answer of produce lost",    "produce slow",
-      "leader changed",            "uncommitted tail lost",     "log put back",              "retention",
-      "producer forgotten",        "stale leader answers",      "log unavailable",           "refused: too large",
-      "refused: timestamp",        "topic unlisted",            "partitions added",          "device rebooted",
-      "ring overflowed",           "device began again at 1"};
+  static const std::vector<std::string> names{"uplink message lost",
+                                              "uplink message repeated",
+                                              "uplink message delayed",
+                                              "uplink messages reordered",
+                                              "uplink cut",
+                                              "site message lost",
+                                              "site message redelivered",
+                                              "site MQTT killed",
+                                              "agent crashed",
+                                              "agent crashed in a commit",
+                                              "commit failed (disk full)",
+                                              "agent's clock jumped",
+                                              "older image restored",
+                                              "dropped by small bound",
+                                              "dropped by small age",
+                                              "gateway crashed",
+                                              "gateway paused",
+                                              "shard moved",
+                                              "answer of produce lost",
+                                              "produce slow",
+                                              "leader changed",
+                                              "uncommitted tail lost",
+                                              "log put back",
+                                              "retention",
+                                              "producer forgotten",
+                                              "stale leader answers",
+                                              "log unavailable",
+                                              "refused: too large",
+                                              "refused: timestamp",
+                                              "topic unlisted",
+                                              "partitions added",
+                                              "device rebooted",
+                                              "ring overflowed",
+                                              "device began again at 1"};
   return names;
 }
 
 const std::vector<std::string>& check_names() {
-  static const std::vector<std::string> names{
-      "leaves the log only if durable or named", "committed once",          "committed in order",
-      "published bytes are fixed",               "numbering is a function", "window bound",
-      "window of one until known",               "marked before published", "one id at a time",
-      "confirmed is durable",                    "source's message once",   "a round is whole",
-      "id's row before its use",                 "late is marked",          "gaps are not false",
-      "all durable arrived or is named",         "sources accounted for",   "all arrived in the end"};
+  static const std::vector<std::string> names{"leaves the log only if durable or named",
+                                              "committed once",
+                                              "committed in order",
+                                              "published bytes are fixed",
+                                              "numbering is a function",
+                                              "window bound",
+                                              "window of one until known",
+                                              "marked before published",
+                                              "one id at a time",
+                                              "confirmed is durable",
+                                              "source's message once",
+                                              "a round is whole",
+                                              "id's row before its use",
+                                              "late is marked",
+                                              "gaps are not false",
+                                              "renumbered behind a fence only",
+                                              "all durable arrived or is named",
+                                              "sources accounted for",
+                                              "all arrived in the end"};
   return names;
 }
 

@@ -15,20 +15,62 @@
 namespace edgelog::sim::edge {
 
 enum class Fault : std::uint8_t {
-  uplink_loss, uplink_repeat, uplink_delay, uplink_reorder, uplink_cut,
-  site_loss, site_repeat, site_killed,
-  agent_crash, agent_crash_in_commit, commit_failed, agent_clock_jump,
-  image_restored, overflow_small_bound, age_small_bound,
-  gateway_crash, gateway_paused, shard_moved, produce_answer_lost, produce_slow,
-  leader_change, tail_lost, log_put_back, retention, producer_forgotten, stale_leader,
-  log_unavailable, refused_large, refused_timestamp, topic_unlisted, partitions_added,
-  device_reboot, ring_overflow, device_renumbers,
+  uplink_loss,
+  uplink_repeat,
+  uplink_delay,
+  uplink_reorder,
+  uplink_cut,
+  site_loss,
+  site_repeat,
+  site_killed,
+  agent_crash,
+  agent_crash_in_commit,
+  commit_failed,
+  agent_clock_jump,
+  image_restored,
+  overflow_small_bound,
+  age_small_bound,
+  gateway_crash,
+  gateway_paused,
+  shard_moved,
+  produce_answer_lost,
+  produce_slow,
+  leader_change,
+  tail_lost,
+  log_put_back,
+  retention,
+  producer_forgotten,
+  stale_leader,
+  log_unavailable,
+  refused_large,
+  refused_timestamp,
+  topic_unlisted,
+  partitions_added,
+  device_reboot,
+  ring_overflow,
+  device_renumbers,
   count
 };
 enum class Check : std::uint8_t {
-  leaves_log_only_if_durable_or_named, committed_once, committed_in_order, published_bytes_fixed, numbering_is_function,
-  window_bound, window_one_until_known, marked_before_publish, one_id_at_a_time, confirmed_is_durable, source_not_twice,
-  round_is_whole, producer_never_before_row, late_is_marked, gaps_not_false, named_at_end, sources_at_end, all_arrived,
+  leaves_log_only_if_durable_or_named,
+  committed_once,
+  committed_in_order,
+  published_bytes_fixed,
+  numbering_is_function,
+  window_bound,
+  window_one_until_known,
+  marked_before_publish,
+  one_id_at_a_time,
+  confirmed_is_durable,
+  source_not_twice,
+  round_is_whole,
+  producer_never_before_row,
+  late_is_marked,
+  gaps_not_false,
+  renumbered_behind_fence,
+  named_at_end,
+  sources_at_end,
+  all_arrived,
   count
 };
 const std::vector<std::string>& fault_names();
@@ -46,9 +88,7 @@ class Base {
 
   WallMillis wall() const { return WallMillis{1'760'000'000'000} + (now - Instant{}); }
 
-  void at(Instant when, std::function<void()> what) {
-    heap_.push({std::max(when, now), ++order_, std::move(what)});
-  }
+  void at(Instant when, std::function<void()> what) { heap_.push({std::max(when, now), ++order_, std::move(what)}); }
   void after(Duration wait, std::function<void()> what) { at(now + wait, std::move(what)); }
   // Runs the next event; false: there is none before `until`, or something failed.
   bool step(Instant until);

@@ -8,7 +8,9 @@ using agent::Gap;
 
 namespace {
 
-bool is_drop(const Gap& gap) { return gap.reason == agent::gap_reason::overflow || gap.reason == agent::gap_reason::age; }
+bool is_drop(const Gap& gap) {
+  return gap.reason == agent::gap_reason::overflow || gap.reason == agent::gap_reason::age;
+}
 
 agent::SourceName source_of(int device) { return {"mqtt", "device-" + std::to_string(device)}; }
 
@@ -48,13 +50,16 @@ void Checker::applied(int agent, int branch, const Store& store, const Store::Ap
     keys.push_back(durable.key);
     const DeviceKind kind = kinds_[fact.device];
     if (kind == DeviceKind::plain || kind == DeviceKind::numbered_without_boot) continue;
-    base_.check(Check::round_is_whole, store.last_of(source_of(fact.device), std::to_string(fact.boot)) >= fact.number, [&] {
-      return fmt::format("message {} is durable without its number {}", fact.id, fact.number);
-    });
+    base_.check(Check::round_is_whole, store.last_of(source_of(fact.device), std::to_string(fact.boot)) >= fact.number,
+                [&] { return fmt::format("message {} is durable without its number {}", fact.id, fact.number); });
   }
   for (const auto& [id, count] : of_message)
-    base_.check(Check::round_is_whole, count % made_[id]->events == 0,
-                [&, id = id, count = count] { return fmt::format("{} of {} events of message {}", count, made_[id]->events, id); });
+    base_.check(Check::round_is_whole, count % made_[id]->events == 0, [&, id = id, count = count] {
+      return fmt::format("{} of {} events of message {}", count, made_[id]->events, id);
+    });
+  for (const ProducerId id : result.left)
+    base_.check(Check::renumbered_behind_fence, fenced_.contains(id),
+                [&] { return fmt::format("{:08x} is given up and was never fenced", short_id(id)); });
   for (const auto& grown : result.grown) events_[grown.key].fact = grown.fact;
   for (const auto& gone : result.gone) {
     const auto event = events_.find(gone.key);
@@ -70,8 +75,9 @@ void Checker::applied(int agent, int branch, const Store& store, const Store::Ap
     base_.injected(gap->reason == agent::gap_reason::age ? Fault::age_small_bound : Fault::overflow_small_bound);
     base_.check(Check::leaves_log_only_if_durable_or_named, !gone.published,
                 [&] { return fmt::format("{} {} was published and dropped", gone.topic, text(gone.key)); });
-    base_.check(Check::gaps_not_false, event->second.copies.empty() || restores_ > 0,
-                [&] { return fmt::format("gap {} names {} {}, which is in the log", gap->reason, gone.topic, text(gone.key)); });
+    base_.check(Check::gaps_not_false, event->second.copies.empty() || restores_ > 0, [&] {
+      return fmt::format("gap {} names {} {}, which is in the log", gap->reason, gone.topic, text(gone.key));
+    });
   }
 }
 
@@ -83,18 +89,21 @@ void Checker::restored(int, int branch) {
 void Checker::published(int agent, const Store& store, const agent::PublishBatch& effect, const Content& content) {
   const agent::BatchRow& row = effect.batch;
   const auto* stored = store.batch(row.stream, row.first);
-  base_.check(Check::marked_before_publish, stored->row.published, [&] {
-    return fmt::format("{} sequence {} published without its mark", effect.topic, row.sequence);
-  });
+  base_.check(Check::marked_before_publish, stored->row.published,
+              [&] { return fmt::format("{} sequence {} published without its mark", effect.topic, row.sequence); });
   base_.check(Check::producer_never_before_row, store.knows_producer(row.stream, content.producer),
               [&] { return fmt::format("{:08x} is used and has no row", short_id(content.producer)); });
   base_.check(Check::published_bytes_fixed,
               content.producer == row.producer && content.first == Sequence{0} + row.sequence &&
                   static_cast<std::int64_t>(content.records.size()) == row.count(),
-              [&] { return fmt::format("{} events from {}: the bytes are of another numbering", effect.topic, row.first.value()); });
+              [&] {
+                return fmt::format("{} events from {}: the bytes are of another numbering", effect.topic,
+                                   row.first.value());
+              });
   for (std::size_t i = 0; i < content.records.size(); ++i) {
     const EventKey key{content.records[i].origin, content.records[i].index};
-    const auto [had, fresh] = numbering_.try_emplace({content.producer, row.sequence + static_cast<std::int64_t>(i)}, key);
+    const auto [had, fresh] =
+        numbering_.try_emplace({content.producer, row.sequence + static_cast<std::int64_t>(i)}, key);
     base_.check(Check::numbering_is_function, fresh || had->second == key, [&] {
       return fmt::format("{:08x} sequence {} is {} and {}", short_id(content.producer),
                          row.sequence + static_cast<std::int64_t>(i), text(had->second), text(key));
@@ -120,8 +129,6 @@ void Checker::published(int agent, const Store& store, const agent::PublishBatch
   });
 }
 
-void Checker::fenced(int, const Store&, const agent::PublishFence&) {}
-
 void Checker::answered(int agent, const uplink::Answers& answers) {
   for (const auto& answer : answers.batches)
     if (answer.error == 0 && answer.batch.producer_epoch == uplink::event_epoch)
@@ -144,8 +151,8 @@ void Checker::judge_repeat(const Event& event, const EventKey& key, const Copy& 
     };
     // Rule 12: what another life still had in flight may come a second time; and where retention took the first
     // copy that another life had sent, no look can find it.
-    const bool excused = other.branch != copy.branch && (in_flight_of_another_life(other) ||
-                                                         in_flight_of_another_life(copy) || !other.retained);
+    const bool excused = other.branch != copy.branch &&
+                         (in_flight_of_another_life(other) || in_flight_of_another_life(copy) || !other.retained);
     base_.check(Check::committed_once, excused, [&] {
       return fmt::format("{} {} stands at {} ({:08x}, branch {}) and at {} ({:08x}, branch {})", event.topic, text(key),
                          other.offset.value(), short_id(other.producer), other.branch, copy.offset.value(),
@@ -173,14 +180,15 @@ void Checker::judge_order(const std::string& topic, std::int32_t partition, Offs
   stood.push_back(mine);
 }
 
-void Checker::committed(const std::string& topic, std::int32_t partition, Offset base, const ContentPtr& content, int branch,
-                        Instant published) {
-  if (content->fence) return;
+void Checker::committed(const std::string& topic, std::int32_t partition, Offset base, const ContentPtr& content,
+                        int branch, Instant published) {
+  if (content->fence) return void(fenced_.insert(content->producer));
   for (std::size_t i = 0; i < content->records.size(); ++i) {
     const Record& record = content->records[i];
     const EventKey key{record.origin, record.index};
     const auto event = events_.find(key);
-    if (event == events_.end()) return base_.fail(fmt::format("{} {} is in the log and was never durable", topic, text(key)));
+    if (event == events_.end())
+      return base_.fail(fmt::format("{} {} is in the log and was never durable", topic, text(key)));
     const Offset offset = base + static_cast<std::int64_t>(i);
     const Copy copy{topic, partition, offset, branch, base_.now, published, content->producer};
     judge_repeat(event->second, key, copy);
@@ -218,9 +226,8 @@ void Checker::finish(int agent, const Store& store) {
       const Event& event = events_.at(key);
       if (event.fact->gap) gap_events.push_back(key);
       // A log that went back, and whose retention then took the place where that could be seen.
-      const bool unseen = std::any_of(event.put_back.begin(), event.put_back.end(), [&](const Copy& c) {
-        return c.offset < retained_from_[{c.topic, c.partition}];
-      });
+      const bool unseen = std::any_of(event.put_back.begin(), event.put_back.end(),
+                                      [&](const Copy& c) { return c.offset < retained_from_[{c.topic, c.partition}]; });
       if (event.copies.empty() && !unseen)
         open.push_back(key);
       else
@@ -259,8 +266,9 @@ void Checker::finish_sources(int agent, const Store& store, const std::set<Event
   std::map<std::pair<int, std::int64_t>, std::pair<std::int64_t, std::int64_t>> span;  // durable numbers by boot
   const auto durable = [&](std::uint64_t id) {
     const auto keys = keys_of_.find(id);
-    return keys != keys_of_.end() && std::any_of(keys->second.begin(), keys->second.end(),
-                                                 [&](const EventKey& key) { return store.ever_had(key) && accounted.contains(key); });
+    return keys != keys_of_.end() && std::any_of(keys->second.begin(), keys->second.end(), [&](const EventKey& key) {
+             return store.ever_had(key) && accounted.contains(key);
+           });
   };
   for (const auto& [id, fact] : made_) {
     if (fact->device / 100 != agent || !durable(id)) continue;
@@ -274,7 +282,8 @@ void Checker::finish_sources(int agent, const Store& store, const std::set<Event
     if (kind == DeviceKind::plain || kind == DeviceKind::numbered_without_boot) continue;
     const bool ring = kind != DeviceKind::numbered;
     const auto numbers = span.find({fact->device, fact->boot});
-    if (!ring && (numbers == span.end() || fact->number < numbers->second.first || fact->number > numbers->second.second))
+    if (!ring &&
+        (numbers == span.end() || fact->number < numbers->second.first || fact->number > numbers->second.second))
       continue;
     bool fine = durable(id);
     // What a ring had confirmed by a life of the log that is gone is named when its device speaks of it: numbers
@@ -283,15 +292,16 @@ void Checker::finish_sources(int agent, const Store& store, const std::set<Event
       fine = fact->number > store.last_of(source_of(fact->device), std::to_string(fact->boot)) ||
              fact->boot != boots_[fact->device];
     if (!fine)
-      for (const auto& [from, to] : device_lost_[{fact->device, fact->boot}]) fine = fine || (from <= fact->number && fact->number <= to);
+      for (const auto& [from, to] : device_lost_[{fact->device, fact->boot}])
+        fine = fine || (from <= fact->number && fact->number <= to);
     if (!fine)
       fine = std::any_of(named.begin(), named.end(), [&](const Gap& g) {
         return g.stream.empty() && g.source == source_of(fact->device) && g.incarnation == std::to_string(fact->boot) &&
                g.source_first <= fact->number && fact->number <= g.source_last;
       });
     base_.check(Check::sources_at_end, fine, [&] {
-      return fmt::format("message {} of device {} (boot {} number {}) is lost without a name", id, fact->device, fact->boot,
-                         fact->number);
+      return fmt::format("message {} of device {} (boot {} number {}) is lost without a name", id, fact->device,
+                         fact->boot, fact->number);
     });
   }
 }

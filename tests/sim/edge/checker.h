@@ -27,7 +27,6 @@ class Checker {
   void applied(int agent, int branch, const Store& store, const Store::Applied& result);
   void restored(int agent, int branch);
   void published(int agent, const Store& store, const agent::PublishBatch& effect, const Content& content);
-  void fenced(int agent, const Store& store, const agent::PublishFence& effect);
   void connected(int agent) { known_[agent].clear(); }
   void answered(int agent, const uplink::Answers& answers);
   void confirmed(int agent, const Store& store, const agent::ConfirmDevice& effect, int device);
@@ -70,7 +69,8 @@ class Checker {
   };
   bool in_current(const EventKey& key) const;
   void judge_repeat(const Event& event, const EventKey& key, const Copy& copy);
-  void judge_order(const std::string& topic, std::int32_t partition, Offset offset, const Record& record, const Event& event);
+  void judge_order(const std::string& topic, std::int32_t partition, Offset offset, const Record& record,
+                   const Event& event);
   bool names(const agent::Gap& gap, const std::string& topic, const EventKey& key) const;
   void finish_sources(int agent, const Store& store, const std::set<EventKey>& accounted,
                       const std::vector<agent::Gap>& named);
@@ -93,6 +93,7 @@ class Checker {
   std::map<int, int> branch_of_agent_;
   std::map<std::pair<std::string, std::int32_t>, Offset> retained_from_;
   std::uint64_t takings_ = 0;
+  std::set<ProducerId> fenced_;  // in the log, at some time
   int restores_ = 0;
 };
 

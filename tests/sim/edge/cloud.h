@@ -13,7 +13,7 @@ namespace edgelog::sim::edge {
 struct UpMessage {
   std::string agent, topic;
   PartitionIndex partition;
-  ContentPtr content;                        // a batch or fence; or
+  ContentPtr content;  // a batch or fence; or
   std::optional<uplink::LookRequest> look;
   int branch = 0;
   Instant published{};

@@ -13,9 +13,9 @@ namespace edgelog::sim::edge {
 
 // A device's message, or a gap.
 struct Fact {
-  std::uint64_t id = 0;      // of the message; events of one message in several streams share it
+  std::uint64_t id = 0;  // of the message; events of one message in several streams share it
   int device = -1;
-  int events = 0;            // that it became
+  int events = 0;  // that it became
   std::int64_t boot = 0, number = 0;
   std::optional<agent::Gap> gap;
 };

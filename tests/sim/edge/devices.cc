@@ -104,9 +104,9 @@ class Device {
     if (!site_.agent_.up()) return false;
     agent::Taken taken;
     taken.source = source_;
-    taken.kind = has_ring()                        ? agent::SourceKind::ring
-                 : kind_ == DeviceKind::plain      ? agent::SourceKind::plain
-                                                   : agent::SourceKind::numbered;
+    taken.kind = has_ring()                   ? agent::SourceKind::ring
+                 : kind_ == DeviceKind::plain ? agent::SourceKind::plain
+                                              : agent::SourceKind::numbered;
     if (kind_ != DeviceKind::numbered_without_boot && kind_ != DeviceKind::plain)
       taken.incarnation = std::to_string(fact->boot);
     taken.number = fact->number;

@@ -11,14 +11,19 @@ constexpr Duration liveness_max = seconds(3600);
 class World {
  public:
   World(std::uint64_t seed, Trace& trace)
-      : base_(seed, trace), plan_(draw_plan(base_.random)), checker_(base_, plan_), log_(base_, plan_.rules), cloud_(base_, plan_) {
+      : base_(seed, trace),
+        plan_(draw_plan(base_.random)),
+        checker_(base_, plan_),
+        log_(base_, plan_.rules),
+        cloud_(base_, plan_) {
     log_.on_committed = [this](const Landed& l) {
       checker_.committed(l.topic, l.partition, l.base, l.content, l.branch, l.published);
     };
     log_.on_put_back = [this](const std::string& t, std::int32_t p, Offset from) { checker_.put_back(t, p, from); };
     log_.on_retention = [this](const std::string& t, std::int32_t p, Offset start) { checker_.retention(t, p, start); };
     for (const char* topic : {"climate", "doors", "edgelog.gaps"}) log_.create(topic, plan_.partitions);
-    for (std::size_t i = 0; i < 2; ++i) gateways_.push_back(std::make_unique<GatewayNode>(base_, plan_, cloud_, log_, i));
+    for (std::size_t i = 0; i < 2; ++i)
+      gateways_.push_back(std::make_unique<GatewayNode>(base_, plan_, cloud_, log_, i));
     for (int i = 0; i < (plan_.two_agents ? 2 : 1); ++i) {
       agents_.push_back(std::make_unique<AgentNode>(base_, plan_, cloud_, checker_, i));
       sites_.push_back(std::make_unique<Site>(base_, plan_, checker_, *agents_.back(), i));
@@ -41,10 +46,10 @@ class World {
 
  private:
   void describe() {
-    base_.say("plan: {} devices, {} partitions, {} s, {} rules, memory {} s, retention {} s, bound {}, age {}", plan_.devices,
-              plan_.partitions, to_millis(plan_.safety) / 1000, plan_.rules.kafka ? "Kafka's" : "cloud-broker's",
-              to_millis(plan_.rules.memory) / 1000, to_millis(plan_.rules.retention) / 1000, plan_.small_bound,
-              plan_.small_age);
+    base_.say("plan: {} devices, {} partitions, {} s, {} rules, memory {} s, retention {} s, bound {}, age {}",
+              plan_.devices, plan_.partitions, to_millis(plan_.safety) / 1000,
+              plan_.rules.kafka ? "Kafka's" : "cloud-broker's", to_millis(plan_.rules.memory) / 1000,
+              to_millis(plan_.rules.retention) / 1000, plan_.small_bound, plan_.small_age);
   }
 
   // Runs `what` again and again, at random times with this mean, while faults are injected.
@@ -63,7 +68,8 @@ class World {
 
   void faults() {
     every(plan_.uplink_cut, [this] {
-      const Duration wait = base_.random.chance(1, 5) ? seconds(base_.random.between(30, 400)) : seconds(base_.random.between(0, 20));
+      const Duration wait =
+          base_.random.chance(1, 5) ? seconds(base_.random.between(30, 400)) : seconds(base_.random.between(0, 20));
       any_agent().cut_uplink(wait);
     });
     every(plan_.site_killed, [this] { any_site().kill_mqtt(); });
@@ -106,10 +112,11 @@ class World {
       log_.add_partitions(base_.random.chance(1, 2) ? "doors" : "climate", 1);
       tell();
     });
-    if (plan_.small_messages) every(seconds(100), [this] {
-      log_.rules().message_bytes_max = 150;
-      base_.after(seconds(base_.random.between(10, 60)), [this] { log_.rules().message_bytes_max = 1 << 20; });
-    });
+    if (plan_.small_messages)
+      every(seconds(100), [this] {
+        log_.rules().message_bytes_max = 150;
+        base_.after(seconds(base_.random.between(10, 60)), [this] { log_.rules().message_bytes_max = 1 << 20; });
+      });
     keep_time();
   }
 

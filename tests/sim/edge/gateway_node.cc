@@ -122,9 +122,10 @@ void GatewayNode::perform(gateway::Effects effects) {
     if (const auto* e = std::get_if<gateway::Produce>(&effect)) {
       produce(*e);
     } else if (const auto* a = std::get_if<gateway::AnswerBatch>(&effect)) {
-      base_.say("gateway {}: answers {:08x}/{} {}..{}: {} at {} epoch {}", index_, short_id(a->answer.batch.producer_id),
-                a->answer.batch.producer_epoch.value(), a->answer.batch.first.value(), a->answer.batch.last.value(),
-                a->answer.error, a->answer.offset.value(), a->answer.leader_epoch.value());
+      base_.say("gateway {}: answers {:08x}/{} {}..{}: {} at {} epoch {}", index_,
+                short_id(a->answer.batch.producer_id), a->answer.batch.producer_epoch.value(),
+                a->answer.batch.first.value(), a->answer.batch.last.value(), a->answer.error, a->answer.offset.value(),
+                a->answer.leader_epoch.value());
       uplink::Answers answers;
       answers.gateway_time = base_.wall();
       answers.batches.push_back(a->answer);
@@ -178,8 +179,8 @@ void GatewayNode::produce(const gateway::Produce& effect) {
                  [this, ticket, life](std::int16_t error, Offset offset, LeaderEpoch epoch) {
                    const bool lost = !cloud_.healed && base_.chance(plan_.answer_lost);
                    if (lost) base_.injected(Fault::produce_answer_lost);
-                   const Duration wait = lost ? seconds(base_.random.between(1, 10))
-                                              : base_.between(microseconds(100), milliseconds(5));
+                   const Duration wait =
+                       lost ? seconds(base_.random.between(1, 10)) : base_.between(microseconds(100), milliseconds(5));
                    base_.after(wait, [this, ticket, life, lost, error, offset, epoch] {
                      when_awake(life, [this, ticket, lost, error, offset, epoch] {
                        if (lost) return feed(gateway::Produced{ticket, code(wire::ErrorCode::network_exception)});
@@ -217,7 +218,8 @@ void GatewayNode::read(const gateway::Read& effect) {
       result.next = entry->last() + 1;
       const Content& content = *entry->content;
       const auto prefix = static_cast<std::uint32_t>(static_cast<std::uint64_t>(content.producer.value()) >> 32);
-      if (!effect.all && std::find(effect.prefixes.begin(), effect.prefixes.end(), prefix) == effect.prefixes.end()) continue;
+      if (!effect.all && std::find(effect.prefixes.begin(), effect.prefixes.end(), prefix) == effect.prefixes.end())
+        continue;
       gateway::BatchSeen batch;
       batch.base = entry->base;
       batch.last = entry->last();
@@ -227,7 +229,8 @@ void GatewayNode::read(const gateway::Read& effect) {
       batch.first = content.first;
       batch.record_count = static_cast<std::int32_t>(content.records.size());
       batch.fence = content.fence;
-      if (!content.fence) batch.origin = uplink::OriginMark{content.records.front().origin, content.records.front().index};
+      if (!content.fence)
+        batch.origin = uplink::OriginMark{content.records.front().origin, content.records.front().index};
       result.batches.push_back(batch);
     }
     feed(std::move(result));

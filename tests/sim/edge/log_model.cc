@@ -56,8 +56,8 @@ std::int16_t LogModel::judge(Partition& p, const Content& content, Offset& dupli
 
 void LogModel::append(Partition& p, ContentPtr content, int branch, Instant published) {
   const auto known = p.producers.find(content->producer);
-  p.undo.push_back({content->producer, known != p.producers.end(),
-                    known != p.producers.end() ? known->second : Producer{}});
+  p.undo.push_back(
+      {content->producer, known != p.producers.end(), known != p.producers.end() ? known->second : Producer{}});
   Producer& producer = p.producers[content->producer];
   if (content->epoch.value() != producer.epoch) producer.batches.clear();
   producer.epoch = content->epoch.value();
@@ -102,8 +102,7 @@ void LogModel::produce(const std::string& topic, std::int32_t index, ContentPtr 
       if (base_.random.chance(1, 2))
         base_.after(base_.between(Duration{1}, wait), [this, topic, index] { change_leader_of(topic, index, true); });
     }
-    base_.after(wait,
-                [this, topic, index, through = p.end, epoch = p.epoch] { commit(topic, index, through, epoch); });
+    base_.after(wait, [this, topic, index, through = p.end, epoch = p.epoch] { commit(topic, index, through, epoch); });
   }
   base_.say("log {}/{}: {:08x}/{} {}..{} {} {} epoch {}", topic, index, short_id(content->producer),
             content->epoch.value(), content->first.value(), content->last().value(),
@@ -118,7 +117,8 @@ void LogModel::commit(const std::string& topic, std::int32_t index, Offset throu
   if (epoch != p.epoch || through <= p.hw) return;
   const Offset before = p.hw;
   p.hw = std::min(through, p.end);
-  const auto first = std::partition_point(p.entries.begin(), p.entries.end(), [&](const Entry& e) { return e.base < before; });
+  const auto first =
+      std::partition_point(p.entries.begin(), p.entries.end(), [&](const Entry& e) { return e.base < before; });
   for (auto entry = first; entry != p.entries.end() && entry->last() < p.hw; ++entry)
     on_committed({topic, index, entry->base, entry->content, entry->branch, entry->published});
   std::vector<Waiting> answered, left;
@@ -194,7 +194,8 @@ void LogModel::put_back() {
   std::vector<Waiting> waiting = std::move(p->waiting);
   p->waiting.clear();
   for (Waiting& w : waiting) w.answer(code(wire::ErrorCode::network_exception), Offset{-1}, LeaderEpoch{-1});
-  base_.after(milliseconds(1), [this, topic, index, through = p->end, epoch = p->epoch] { commit(topic, index, through, epoch); });
+  base_.after(milliseconds(1),
+              [this, topic, index, through = p->end, epoch = p->epoch] { commit(topic, index, through, epoch); });
 }
 
 void LogModel::retain() {
@@ -235,7 +236,8 @@ LogModel::View LogModel::view(const std::string& topic, std::int32_t index, bool
   const auto found = topics_.find(topic);
   if (found == topics_.end() || index >= static_cast<std::int32_t>(found->second.size())) return {};
   const Partition& p = *found->second[static_cast<std::size_t>(index)];
-  if (stale && base_.now < p.stale_until) return {p.start, std::min(p.stale_hw, p.hw), p.stale_epoch, &p.entries, available_};
+  if (stale && base_.now < p.stale_until)
+    return {p.start, std::min(p.stale_hw, p.hw), p.stale_epoch, &p.entries, available_};
   return {p.start, p.hw, p.epoch, &p.entries, available_};
 }
 
@@ -244,6 +246,8 @@ bool LogModel::has_stale(const std::string& topic, std::int32_t index) const {
   return found != topics_.end() && base_.now < found->second[static_cast<std::size_t>(index)]->stale_until;
 }
 
-LeaderEpoch LogModel::epoch(const std::string& topic, std::int32_t index) const { return view(topic, index, false).epoch; }
+LeaderEpoch LogModel::epoch(const std::string& topic, std::int32_t index) const {
+  return view(topic, index, false).epoch;
+}
 
 }  // namespace edgelog::sim::edge

@@ -11,12 +11,12 @@
 namespace edgelog::sim::edge {
 
 struct LogRules {
-  bool kafka = true;               // else: cloud-broker's
-  Duration memory = seconds(1800); // of a producer
+  bool kafka = true;                // else: cloud-broker's
+  Duration memory = seconds(1800);  // of a producer
   Duration retention = seconds(3600LL * 24);
   std::int32_t message_bytes_max = 1 << 20;
   Duration ahead_max = seconds(3600);  // of a record's timestamp
-  bool lose_tails = false;         // now and then a commit is slow, and the leader changes before it
+  bool lose_tails = false;             // now and then a commit is slow, and the leader changes before it
 };
 
 // Where a committed batch stands, for those who check.

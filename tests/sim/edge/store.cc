@@ -41,7 +41,12 @@ struct Applying {
 
   void operator()(const PutMeta& op) { store.meta_ = op.row; }
   void operator()(const PutStream& op) { store.streams_[op.row.id] = op.row; }
-  void operator()(const PutOrigin& op) { store.origins_[{op.row.stream, op.row.origin}] = op.row; }
+  void operator()(const PutOrigin& op) {
+    const auto old = store.origins_.find({op.row.stream, op.row.origin});
+    if (old != store.origins_.end() && old->second.producer != op.row.producer)
+      result.left.push_back(old->second.producer);
+    store.origins_[{op.row.stream, op.row.origin}] = op.row;
+  }
   void operator()(const DeleteOrigin& op) {
     if (store.origins_.erase({op.stream, op.origin}) == 0) broken("no such origin");
   }
@@ -73,7 +78,8 @@ struct Applying {
     for (EventIndex at = op.first; at <= op.last; at = at + 1) {
       const auto payload = taken.find({op.stream, at});
       if (payload == taken.end()) return broken("an event that the driver does not hold");
-      store.events_[{op.stream, at}] = {{op.stream, at, payload->second.timestamp, payload->second.bytes}, payload->second.fact};
+      store.events_[{op.stream, at}] = {{op.stream, at, payload->second.timestamp, payload->second.bytes},
+                                        payload->second.fact};
       became_durable(op.stream, at, payload->second.fact);
     }
   }
@@ -92,7 +98,8 @@ struct Applying {
     content->first = Sequence{0} + row.sequence;
     content->bytes = static_cast<std::int32_t>(80 + 20 * records.size());
     // Stands for the CRC: differs where any byte would.
-    std::uint64_t mixed = static_cast<std::uint64_t>(row.producer.value()) * 31 + static_cast<std::uint64_t>(row.sequence);
+    std::uint64_t mixed =
+        static_cast<std::uint64_t>(row.producer.value()) * 31 + static_cast<std::uint64_t>(row.sequence);
     for (const Record& r : records)
       mixed = mixed * 0x9e3779b97f4a7c15ULL + static_cast<std::uint64_t>(r.index.value()) * 3 +
               static_cast<std::uint64_t>(r.timestamp.value()) * 7 + (r.late ? 1 : 0);

@@ -31,11 +31,12 @@ class Store {
       std::string topic;
       FactPtr fact;
     };
-    std::vector<Gone> gone;            // left the log
-    std::vector<agent::Gap> gaps;      // named in this transaction
-    std::vector<Durable> durable;      // new in the log
-    std::vector<Durable> grown;        // gaps that took another in
-    std::string broken;                                  // not empty: the transaction makes no sense
+    std::vector<Gone> gone;        // left the log
+    std::vector<agent::Gap> gaps;  // named in this transaction
+    std::vector<Durable> durable;  // new in the log
+    std::vector<Durable> grown;    // gaps that took another in
+    std::vector<ProducerId> left;  // ids that an origin went out under and does no longer
+    std::string broken;            // not empty: the transaction makes no sense
   };
   // `taken`: payloads of what the driver holds for InsertEvents.
   Applied apply(const agent::Transaction& transaction, const Payloads& taken);
