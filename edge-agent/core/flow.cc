@@ -110,6 +110,15 @@ const uplink::TopicPartition* told(const State& state, const Stream& stream) {
   return at < entry->second.partitions.size() ? &entry->second.partitions[at] : nullptr;
 }
 
+bool can_place(const State& state, const Stream& stream) {
+  const auto entry = state.topics.find(stream.row.topic);
+  if (entry == state.topics.end() || entry->second.partitions.empty()) return false;
+  const auto count = static_cast<std::int32_t>(entry->second.partitions.size());
+  const auto at = static_cast<std::size_t>(uplink::partition_of(state.config.agent, count).value());
+  const uplink::TopicPartition& there = entry->second.partitions[at];
+  return there.end.value() >= 0 && there.leader_epoch.value() >= 0;
+}
+
 // Answered batches at the front go; the last of them is what the log is asked for from now on (rules 5 and 9).
 void acknowledge_prefix(State& state, Stream& stream, std::uint64_t before) {
   Lane& lane = stream.lanes.front();
@@ -229,13 +238,11 @@ void on_batch_answer(State& state, Moment moment, const uplink::BatchAnswer& ans
 }
 
 void on_listed(State& state, Moment moment, Stream& stream) {
-  const auto entry = state.topics.find(stream.row.topic);
-  if (entry == state.topics.end() || entry->second.partitions.empty()) return;
   if (stream.row.partition.value() < 0) {  // rule 2: once, and for ever
-    const auto partition =
-        uplink::partition_of(state.config.agent, static_cast<std::int32_t>(entry->second.partitions.size()));
-    const uplink::TopicPartition& there = entry->second.partitions[static_cast<std::size_t>(partition.value())];
-    if (there.end.value() < 0 || there.leader_epoch.value() < 0) return;
+    if (!can_place(state, stream)) return;
+    const auto& partitions = state.topics.at(stream.row.topic).partitions;
+    const auto partition = uplink::partition_of(state.config.agent, static_cast<std::int32_t>(partitions.size()));
+    const uplink::TopicPartition& there = partitions[static_cast<std::size_t>(partition.value())];
     stream.row.partition = partition;
     stream.row.leader_epoch = there.leader_epoch;
     // What an earlier opening took may have been sent by another life of this log: then it may stand anywhere.
@@ -270,6 +277,7 @@ void marked(State& state, Stream& stream) {
 void pump(State& state, Moment moment, Stream& stream, Effects& out) {
   if (!state.connected || !state.listed) return;
   stream.waits_for.clear();
+  if (stream.row.partition.value() < 0) on_listed(state, moment, stream);  // it began after the list came
   if (stream.row.partition.value() < 0 || told(state, stream) == nullptr) {
     stream.waits_for = "topic is not listed";
     return;
@@ -279,8 +287,9 @@ void pump(State& state, Moment moment, Stream& stream, Effects& out) {
 }
 
 Instant pump_due(const State& state, const Stream& stream) {
-  if (!state.connected || !state.listed || stream.row.partition.value() < 0 || told(state, stream) == nullptr)
-    return never;
+  if (!state.connected || !state.listed) return never;
+  if (stream.row.partition.value() < 0 && !stream.lanes.empty() && can_place(state, stream)) return Instant{};
+  if (stream.row.partition.value() < 0 || told(state, stream) == nullptr) return never;
   if (!has_room(state)) return never;
   if (!stream.in_state(Flowing{})) return recovery_due(stream);
   if (stream.lanes.empty()) return never;

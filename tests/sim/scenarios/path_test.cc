@@ -37,7 +37,7 @@ TEST(Rule4, OneInFlightUntilTheIdIsKnownThenFive) {
   // A new connection: the log may have forgotten it meanwhile. What is in flight is sent again one at a time.
   b.step(agent::Disconnected{});
   const std::size_t before = b.batches.size();
-  b.connect();
+  b.connect(Offset{100});
   EXPECT_EQ(b.batches.size(), before + 1);
   EXPECT_EQ(b.last_batch().batch.first, b.batches[1].batch.first);
 }
@@ -56,7 +56,7 @@ TEST(Rule4, AMarkThatIsDurableAfterAReconnectionWaitsForTheWindow) {  // seed 48
   b.tick();
   ASSERT_TRUE(b.is_held());
   b.step(agent::Disconnected{});
-  b.connect();
+  b.connect(Offset{100});
   b.release();
   b.tick();
   EXPECT_EQ(b.last_batch().batch.first, b.batches[1].batch.first)
@@ -267,6 +267,7 @@ TEST(Rule3, OverflowNamesWhatItDropsAndSparesWhatWasPublished) {
   b.config.defaults.bytes_max = 3'000;
   agent::StreamSettings gaps = b.config.defaults;
   gaps.bytes_max = 1 << 20;
+  gaps.linger = seconds(100);
   b.config.streams["edgelog.gaps"] = gaps;
   b.open();
   b.connect();
@@ -407,6 +408,7 @@ TEST(Gaps, OfTwoOpeningsStayTwo) {
   b.config.defaults.bytes_max = 2'000;
   agent::StreamSettings gaps = b.config.defaults;
   gaps.bytes_max = 1 << 20;
+  gaps.linger = seconds(100);
   b.config.streams["edgelog.gaps"] = gaps;
   b.open();
   for (int i = 0; i < 20; ++i) b.take("climate");
