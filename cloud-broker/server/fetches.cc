@@ -13,7 +13,10 @@ void Fetches::park(ConnectionId connection, std::vector<const Partition*> watche
   Parked parked{connection, {}, {}, wanted_bytes, deadline, std::move(attempt)};
   for (const Partition* partition : watched) {
     parked.watched.push_back(partition->id());
-    parked.sizes[partition->id()] = partition->size_bytes();
+    // What is appended but not committed yet must still count as growth when it is: then the next advance
+    // looks for itself.
+    const bool settled = partition->committed() == partition->end();
+    parked.sizes[partition->id()] = settled ? partition->size_bytes() : 0;
     watchers_[partition->id()].insert(number);
     // What is appended and not committed yet is not among the bytes seen, and counts in the size already.
     if (partition->end() > partition->committed()) parked.wanted_bytes = 0;
