@@ -15,7 +15,10 @@ ProducerId new_producer_id(State& state, const Stream& stream) {
 }
 
 Stream* create_stream(State& state, std::string_view topic) {
-  if (state.streams.size() >= state.config.streams_max) return nullptr;
+  // One place is kept for the gaps' own stream.
+  const bool gaps = topic == uplink::gaps_topic;
+  if (state.streams.size() + (gaps || state.by_topic.contains(uplink::gaps_topic) ? 0 : 1) >= state.config.streams_max)
+    return nullptr;
   std::int32_t id = 1;
   if (!state.streams.empty()) id = state.streams.rbegin()->first.value() + 1;
   StreamRow row;

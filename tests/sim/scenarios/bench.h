@@ -111,6 +111,7 @@ class Bench {
     hold = false;
     if (under_way_) commit(*std::exchange(under_way_, std::nullopt));
   }
+  void fail_commit() { step(agent::CommitFailed{std::exchange(under_way_, std::nullopt)->id}); }
   bool is_held() const { return under_way_.has_value(); }
   WallMillis wall_offset{0};
   WallMillis cloud_time() const { return WallMillis{1'760'000'000'000} + (now_ - Instant{}); }

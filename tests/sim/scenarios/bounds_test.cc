@@ -1,0 +1,165 @@
+// What is full, refused or too large: DESIGN's policies, one small story each.
+#include <algorithm>
+
+#include "tests/sim/scenarios/bench.h"
+
+namespace edgelog::sim::edge {
+namespace {
+
+using agent::Outcome;
+
+constexpr std::int16_t too_large = 10, invalid_timestamp = 32, not_leader = 6;
+
+TEST(Full, DropNewestCountsWhatItDrops) {
+  Bench b;
+  b.config.defaults.bytes_max = 1'000;
+  b.config.defaults.when_full = agent::WhenFull::drop_newest;
+  b.open();
+  int taken = 0, dropped = 0;
+  for (int i = 0; i < 50; ++i) ++(b.take("climate").outcome == Outcome::taken ? taken : dropped);
+  EXPECT_GT(taken, 10);
+  EXPECT_GT(dropped, 20);
+  ASSERT_FALSE(b.gaps.empty());
+  EXPECT_EQ(b.gaps.back().reason, agent::gap_reason::full);
+  EXPECT_EQ(b.gaps.back().count, dropped);
+}
+
+TEST(Full, BlockTakesNothingUntilThereIsRoom) {
+  Bench b;
+  b.config.defaults.bytes_max = 1'000;
+  b.config.defaults.when_full = agent::WhenFull::block;
+  b.open();
+  int taken = 0;
+  while (b.take("climate").outcome == Outcome::taken) ++taken;
+  EXPECT_EQ(b.take("climate").outcome, Outcome::blocked);
+  b.connect();
+  b.answer(b.batches.at(0), 0, Offset{0});
+  EXPECT_EQ(b.take("climate").outcome, Outcome::taken);
+  EXPECT_TRUE(b.gaps.empty());
+}
+
+TEST(Full, TheWholeLogDropsFromTheStreamOfTheLeastPriority) {
+  Bench b;
+  b.config.log_bytes_max = 12'800;
+  agent::StreamSettings doors = b.config.defaults;
+  doors.priority = 1;
+  b.config.streams["doors"] = doors;
+  b.open();
+  for (int i = 0; i < 30; ++i) b.take("climate"), b.take("doors");
+  b.step(agent::Usage{13'000});
+  ASSERT_FALSE(b.gone.empty());
+  for (const auto& gone : b.gone) EXPECT_EQ(gone.topic, "climate");
+}
+
+TEST(Refused, WhatIsTooLargeIsHalvedThenSetAside) {
+  Bench b;
+  b.config.defaults.linger = milliseconds(10);
+  b.open();
+  b.connect();
+  b.take("climate");
+  b.take("climate");
+  b.pass(milliseconds(20));
+  const auto refuse_for_long = [&] {
+    const agent::PublishBatch batch = b.last_batch();
+    b.answer(batch, too_large);
+    b.pass(seconds(11));
+    b.answer(batch, too_large);
+    b.answer_fence(b.fences.back(), Offset{10});
+    b.tick();
+    b.answer_look(b.looks.back(), Offset{11}, {fence_at(b.fences.back().id, 10)});
+    b.pass(milliseconds(20));
+  };
+  refuse_for_long();
+  EXPECT_EQ(b.last_batch().batch.count(), 1);
+  EXPECT_TRUE(b.gaps.empty());
+  refuse_for_long();
+  ASSERT_EQ(b.gaps.size(), 1U);
+  EXPECT_EQ(b.gaps[0].reason, agent::gap_reason::refused);
+  EXPECT_EQ(b.last_batch().batch.first, EventIndex{1}) << "a refusal never blocks the stream";
+}
+
+TEST(Refused, ATimestampIsMadeAnew) {
+  Bench b;
+  b.open();
+  b.connect();
+  b.take("climate");
+  const agent::PublishBatch first = b.last_batch();
+  b.answer(first, invalid_timestamp);
+  b.pass(seconds(11));
+  b.answer(first, invalid_timestamp);
+  b.answer_fence(b.fences.at(0), Offset{10});
+  b.tick();
+  b.answer_look(b.looks.at(0), Offset{11}, {fence_at(b.fences[0].id, 10)});
+  b.tick();
+  const ContentPtr content = b.content(b.last_batch());
+  EXPECT_GT(content->records[0].timestamp, first.batch.oldest);
+  EXPECT_TRUE(b.gaps.empty());
+}
+
+TEST(Refused, WhatMayPassSaysNothing) {
+  Bench b;
+  b.open();
+  b.connect();
+  b.take("climate");
+  for (int i = 0; i < 20; ++i) {
+    b.answer(b.last_batch(), not_leader);
+    b.pass(seconds(10));
+  }
+  EXPECT_TRUE(b.fences.empty());
+  EXPECT_GT(b.batches.size(), 2U);
+  for (const auto& batch : b.batches) EXPECT_EQ(batch.batch.producer, b.batches[0].batch.producer);
+}
+
+TEST(Refused, AFenceThatIsRefusedKeepsTheStreamWaiting) {
+  Bench b;
+  b.open();
+  b.connect();
+  b.take("climate");
+  b.answer(b.batches[0], 47);
+  b.tick();
+  ASSERT_EQ(b.fences.size(), 1U);
+  const auto refuse = [&] {
+    uplink::Answers answers;
+    answers.gateway_time = b.cloud_time();
+    answers.batches.push_back(
+        {{"climate", b.fences[0].id, uplink::fence_epoch, Sequence{0}, Sequence{0}}, PartitionIndex{0}, 29});
+    b.step(answers);
+  };
+  refuse();
+  b.pass(seconds(11));
+  refuse();
+  b.tick();
+  const auto status = b.core->status();
+  const auto climate =
+      std::find_if(status.begin(), status.end(), [](const auto& s) { return s.state.topic == "climate"; });
+  EXPECT_EQ(climate->waits_for, "fence refused with 29");
+  EXPECT_EQ(climate->state.state, 3);
+  EXPECT_EQ(b.take("climate").outcome, Outcome::taken);
+}
+
+TEST(Refused, AnEventAboveTheLimitByName) {
+  Bench b;
+  b.open();
+  agent::Taken in;
+  in.events.push_back({*b.core->stream("climate"), b.config.event_bytes_max + 1});
+  const agent::Taking taking = b.take("climate", in);
+  EXPECT_EQ(taking.outcome, Outcome::refused);
+  EXPECT_STRNE(taking.reason, "");
+}
+
+TEST(Disk, AFullOneIsTriedAgainWithTheSameTransaction) {
+  Bench b;
+  b.open();
+  b.hold = true;
+  b.take("climate");
+  ASSERT_TRUE(b.is_held());
+  b.fail_commit();
+  b.pass(seconds(2));
+  ASSERT_TRUE(b.is_held());
+  b.release();
+  EXPECT_TRUE(b.core->all_durable());
+  EXPECT_TRUE(b.store.stream("climate") != nullptr);
+}
+
+}  // namespace
+}  // namespace edgelog::sim::edge
