@@ -46,22 +46,6 @@ function(edgelog_test folder)
   set_tests_properties(unit.${folder} PROPERTIES LABELS unit)
 endfunction()
 
-# edgelog_sim(edge DEPENDS ...): build/*/tests/sim_edge from tests/sim/edge/*.cc. ctest runs it without
-# arguments; ./run sim ARGS hands ARGS to it.
-function(edgelog_sim name)
-  cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/sim/${name}/*.cc)
-  if(NOT sources)
-    return()
-  endif()
-  add_executable(sim_${name} ${sources})
-  target_link_libraries(sim_${name} PRIVATE edgelog_flags ${ARG_DEPENDS})
-  set_target_properties(sim_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
-  add_dependencies(simulators sim_${name})
-  add_test(NAME sim.${name} COMMAND sim_${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-  set_tests_properties(sim.${name} PROPERTIES LABELS sim TIMEOUT 1800)
-endfunction()
-
 # edgelog_fuzzer(record DEPENDS common_record): tests/fuzz/record_fuzz.cc and its corpus in tests/fuzz/corpus/record.
 # In the fuzz preset a libFuzzer program that runs for $EDGELOG_FUZZ_SECONDS (30); in the others the corpus is
 # replayed through it as a unit test.
