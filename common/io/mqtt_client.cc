@@ -9,6 +9,7 @@
 #include <mutex>
 #include <set>
 #include <string_view>
+#include <utility>
 #include <variant>
 
 #include "common/base/log.h"
@@ -170,6 +171,7 @@ struct MqttClient::State : std::enable_shared_from_this<MqttClient::State> {
 
   void handle(MqttMessage& message) {
     counters.received.add();
+    if (phase == Phase::subscribing) return early.push_back(std::move(message));
     if (handlers.message) handlers.message(std::move(message));
   }
 
@@ -218,11 +220,15 @@ struct MqttClient::State : std::enable_shared_from_this<MqttClient::State> {
     alarm.wake_at(never);
     counters.connects.add();
     if (handlers.connected) handlers.connected();
+    // Mosquitto sends what is retained before its SUBACK.
+    for (auto& message : std::exchange(early, {}))
+      if (!closed && handlers.message) handlers.message(std::move(message));
   }
 
   void broken(const std::string& why) {
     phase = Phase::idle;
     in_flight = 0;
+    early.clear();
     counters.disconnects.add();
     drop_connection();
     const auto doublings = std::min<std::uint32_t>(failures++, 16);
@@ -306,6 +312,7 @@ struct MqttClient::State : std::enable_shared_from_this<MqttClient::State> {
   Prng chance;
   std::set<std::string> filters;
   std::vector<Event> draining;
+  std::vector<MqttMessage> early;  // between CONNACK and `connected`; the server's own window bounds it
   Phase phase = Phase::idle;
   std::atomic<std::uint64_t> connection = 0;
   std::uint64_t next_ticket = 1, first_ticket = 1;

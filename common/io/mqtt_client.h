@@ -50,7 +50,7 @@ struct MqttOptions {
 struct MqttHandlers {
   std::function<void()> connected;
   std::function<void(const std::string& reason)> disconnected;  // also each failed attempt
-  std::function<void(MqttMessage)> message;
+  std::function<void(MqttMessage)> message;                     // never before `connected`
   // PUBACK's reason code for the ticket that publish() gave: 0, or a refusal (0x80 and above). Not called
   // for what was in flight when the connection broke. 0x10, nobody subscribes, comes as 0: Paho C 1.3.12
   // hands reason codes on for failures only. That no gateway is there shows in answers that do not come.

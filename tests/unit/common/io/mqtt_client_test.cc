@@ -214,6 +214,28 @@ TEST_F(MqttClientTest, TenThousandInOrderThroughTheWindow) {
   EXPECT_EQ(receiver->counters().dropped.value(), 0u);
 }
 
+TEST_F(MqttClientTest, RetainedMessagesComeAfterConnected) {
+  Mosquitto server;
+  std::unique_ptr<MqttClient> first, second;
+  bool connected = false, early = false;
+  MqttHandlers a, b;
+  a.connected = [&] { ASSERT_TRUE(first->publish("kept", as_bytes("x"), true)); };
+  a.published = [&](std::uint64_t, int) { second->start(); };
+  b.connected = [&] { connected = true; };
+  b.message = [&](MqttMessage m) {
+    early = !connected;
+    EXPECT_TRUE(m.retained);
+    loop_.stop();
+  };
+  first = std::make_unique<MqttClient>(loop_, options_for(server, "first"), a);
+  second = std::make_unique<MqttClient>(loop_, options_for(server, "second"), b);
+  second->subscribe("kept");
+  first->start();
+  run();
+  EXPECT_TRUE(connected);
+  EXPECT_FALSE(early);
+}
+
 TEST_F(MqttClientTest, RefusesWithoutPlaceOrConnection) {
   Mosquitto server;
   std::unique_ptr<MqttClient> client;
