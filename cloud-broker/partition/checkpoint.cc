@@ -207,6 +207,7 @@ void StoreState::abandon_checkpoint(const Error& error) {
   checkpoint_again_ = false;
   sweep();
   trouble(error);
+  if (closing_ && when_closed_) std::exchange(when_closed_, {})(error);
 }
 
 void StoreState::close(std::function<void(Status)> done) {

@@ -1,6 +1,7 @@
 #pragma once
 // The state of one partition and what can be done to it; the Store drives it. See README.md for the invariants.
 // Shard thread only.
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,6 +23,8 @@ struct Segment {
   bool named = false;                          // its directory entry is durable
   std::unique_ptr<disklog::SegmentIndex> index;  // of closed ones: loaded on use
 };
+
+using LatestOffsets = std::map<std::string, Offset, std::less<>>;  // by record key
 
 class PartitionLog {
  public:
@@ -48,7 +51,7 @@ class PartitionLog {
   void evict_producers(std::size_t count);
   void trim();                                 // lets go of segments below log_start
   void set_log_start(Offset offset);
-  Status compact(WallMillis wall);             // at most one pass over the closed segments
+  Status compact(WallMillis wall);             // a pass over the closed segments, if it is worth one
   void damage(std::string why);
   disklog::Manifest manifest() const;
   void restore(disklog::Manifest from);        // all but sizes of the active segment, producers and end
@@ -86,6 +89,7 @@ class PartitionLog {
   std::uint64_t bytes_since_snapshot = 0;
   std::uint32_t next_version = 1;
   Offset compacted_through;
+  int compacting = 0;                          // new files that are being synced
 
   std::vector<PendingChunk> pending;
   std::uint64_t pending_bytes = 0;
@@ -120,7 +124,13 @@ class PartitionLog {
   Offset expiry_horizon(Duration memory, WallMillis wall) const;
   void forget_producers(ProducerKind kind, Offset before);
 
+  bool worth_compacting() const;
+  Status rewrite_group(Offset base, Offset group_end, WallMillis wall, const LatestOffsets& latest);
+  void swap_in(const disklog::SegmentInfo& info, const std::vector<std::uint32_t>& versions);
+  Status broken(const Error& error);
+
   StoreContext& context_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   ReadHint hints_[4];
   std::size_t next_hint_ = 0;
 };

@@ -220,7 +220,7 @@ Status PartitionRecovery::load_producers() {
   log_.producers = Producers();
   log_.horizons_applied = 0;
   // Those of batches that may be cut are no good.
-  std::erase_if(log_.snapshots, [&](Offset snapshot) { return snapshot > durable_; });
+  if (std::erase_if(log_.snapshots, [&](Offset snapshot) { return snapshot > durable_; }) > 0) log_.manifest_dirty = true;
   const bool had = !log_.snapshots.empty();
   while (!log_.snapshots.empty()) {
     const Offset newest = log_.snapshots.back();
@@ -262,9 +262,14 @@ Status PartitionRecovery::walk_segments() {
     return Ok{};
   }
   if (tail_) TRY(keep_tail());
-  std::erase_if(log_.epochs, [&](const auto& epoch) { return epoch.start >= log_.end; });
-  std::erase_if(log_.marks, [&](const auto& mark) { return mark.offset > log_.end; });
-  for (auto& horizon : log_.horizons) horizon.at = std::min(horizon.at, log_.end);
+  // A manifest may tell of batches that did not come to be. It must not tell of them once others stand there.
+  std::size_t untrue = std::erase_if(log_.epochs, [&](const auto& epoch) { return epoch.start >= log_.end; });
+  untrue += std::erase_if(log_.marks, [&](const auto& mark) { return mark.offset > log_.end; });
+  for (auto& horizon : log_.horizons) {
+    if (horizon.at > log_.end) ++untrue;
+    horizon.at = std::min(horizon.at, log_.end);
+  }
+  if (untrue > 0) log_.manifest_dirty = true;
   log_.apply_horizons(log_.end);
   return Ok{};
 }

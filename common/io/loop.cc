@@ -36,6 +36,7 @@ Loop::Loop() : state_(std::make_unique<State>()) {}
 Loop::~Loop() = default;
 
 void Loop::run() { state_->context.run(); }
+void Loop::run_one() { state_->context.run_one(); }
 void Loop::stop() { state_->context.stop(); }
 void Loop::post(std::function<void()> work) { asio::post(state_->context, std::move(work)); }
 asio::io_context& Loop::context() { return state_->context; }

@@ -26,6 +26,8 @@ class Loop {
 
   // Runs until stop(). Called by the thread that owns this world.
   void run();
+  // Waits for one piece of work and does it: for who has a loop of its own (benchmarks).
+  void run_one();
   // Any thread.
   void stop();
   // Runs `work` on the loop's thread, after what is already queued. Any thread.

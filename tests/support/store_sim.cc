@@ -51,7 +51,7 @@ struct Weather {
 
 class StoreSim {
  public:
-  StoreSim(std::uint64_t seed, const StoreTrace& trace) : random_(seed), trace_(trace) {}
+  StoreSim(std::uint64_t seed, const StoreTrace& trace, const StoreSimOptions& options) : random_(seed), trace_(trace), options_(options) {}
   StoreSimResult run();
 
  private:
@@ -94,6 +94,7 @@ class StoreSim {
 
   Prng random_;
   const StoreTrace& trace_;
+  const StoreSimOptions& options_;
   StoreSimResult result_;
   Weather weather_{};
   SimDisk disk_;
@@ -112,6 +113,10 @@ void StoreSim::draw() {
   const auto draw = [&] { return chance(1, 2); };
   weather_ = {draw(), draw(), draw(), draw(), chance(1, 4), chance(1, 6), chance(1, 4), chance(1, 3), chance(1, 4), Survival::mixed};
   weather_.survival = static_cast<Survival>(random_.below(3));
+  if (options_.ignored_syncs) {
+    weather_ = {.power = true, .within = chance(1, 2), .survival = Survival::nothing};
+    disk_.ignore_syncs(options_.ignored_syncs);
+  }
   config_.node = NodeId{1};
   config_.fresh[3] = std::byte{7};
   config_.journal_files = static_cast<std::uint32_t>(random_.between(2, 4));
@@ -219,6 +224,7 @@ void StoreSim::append_to(int number, ModelPartition& model, Partition& p) {
       return b.base == answer.base_offset.value() && b.crc == crc;
     });
     expect(known || answer.base_offset.value() < model.log_start, StoreCheck::duplicate, "a duplicate was answered with another batch's offset");
+    expect(answer.commit_at.value() == answer.base_offset.value() + spec.records, StoreCheck::duplicate, "a duplicate waits for another commit than its own");
     return;
   }
   if (!expect(answer.error == 0 && !answer.duplicate, StoreCheck::order, fmt::format("p{}: append got error {}", number, answer.error))) return;
@@ -528,6 +534,8 @@ StoreSimResult StoreSim::run() {
 
 }  // namespace
 
-StoreSimResult run_store_sim(std::uint64_t seed, const StoreTrace& trace) { return StoreSim(seed, trace).run(); }
+StoreSimResult run_store_sim(std::uint64_t seed, const StoreTrace& trace, const StoreSimOptions& options) {
+  return StoreSim(seed, trace, options).run();
+}
 
 }  // namespace edgelog::testing

@@ -26,7 +26,13 @@ struct StoreSimResult {
   std::array<std::uint64_t, store_check_names.size()> checks{};
 };
 
+struct StoreSimOptions {
+  // Power cuts and nothing else, nothing unsynced survives, and syncs of these paths do nothing: what if that call
+  // were not there? Directories end in '/'.
+  std::function<bool(std::string_view path)> ignored_syncs;
+};
+
 using StoreTrace = std::function<void(Instant, std::string_view)>;
-StoreSimResult run_store_sim(std::uint64_t seed, const StoreTrace& trace);
+StoreSimResult run_store_sim(std::uint64_t seed, const StoreTrace& trace, const StoreSimOptions& options = {});
 
 }  // namespace edgelog::testing

@@ -1,0 +1,166 @@
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "cloud-broker/partition/partition_log.h"
+#include "common/record/check.h"
+#include "tests/support/store_world.h"
+
+namespace edgelog::broker {
+namespace {
+
+using testing::BatchSpec;
+using testing::make_batch;
+using testing::partition_id;
+using testing::StoreWorld;
+using testing::Survival;
+
+// Key -> value of everything that a reader from the beginning sees, and how many records that were.
+std::map<std::string, std::string> replay(Partition& p, int* records = nullptr) {
+  std::map<std::string, std::string> out;
+  record::Scratch scratch;
+  Offset at = p.log_start();
+  int count = 0;
+  while (at < p.committed()) {
+    const auto read = p.read(at, 1 << 20, true, p.committed());
+    EXPECT_EQ(read.error, 0) << p.damage();
+    if (read.error != 0 || read.batches.empty()) break;
+    Bytes rest = read.batches;
+    while (auto batch = record::next_batch(rest)) {
+      const auto header = *record::parse_header(*batch);
+      auto reader = record::open_records(*batch, header, scratch, 1 << 20);
+      record::RecordView view;
+      while (reader && reader->next(view)) {
+        ++count;
+        const std::string key(as_text(*view.key));
+        if (view.value) out[key] = as_text(*view.value);
+        else out.erase(key);
+      }
+    }
+    at = read.next;
+  }
+  EXPECT_EQ(at, p.committed());
+  if (records != nullptr) *records = count;
+  return out;
+}
+
+Buffer tombstone(const std::string& key) {
+  record::BatchBuilder builder;
+  builder.reset();
+  builder.append(1000, as_bytes(key), std::nullopt);
+  record::Compressor compressor;
+  return builder.finish({}, compressor);
+}
+
+struct Compacted {
+  StoreWorld world;
+  Partition* p;
+  Compacted() {
+    world.config.maintenance_interval = seconds(1);
+    world.open();
+    p = &world.create(1, settings());
+  }
+  static TopicSettings settings() {
+    TopicSettings s;
+    s.cleanup_delete = false;
+    s.cleanup_compact = true;
+    s.segment_bytes = 2000;
+    s.delete_retention_ms = 60'000;
+    return s;
+  }
+  void put(const std::string& key, const std::string& value, BatchSpec spec = {}) {
+    spec.key = key;
+    spec.value = value;
+    ASSERT_EQ(world.append(*p, spec).error, 0);
+    world.commit();
+  }
+  void reopen(bool power) {
+    power ? world.power_cut(Survival::nothing) : world.kill();
+    world.open();
+    p = world.store->find(partition_id(1));
+    p->set_settings(settings());
+  }
+};
+
+TEST(Compaction, KeepsTheLatestOfEachKeyAndEveryOffset) {
+  Compacted c;
+  std::map<std::string, std::string> model;
+  for (int i = 0; i < 300; ++i) {
+    const std::string key = "k" + std::to_string(i % 7), value = "value " + std::to_string(i);
+    c.put(key, value);
+    model[key] = value;
+  }
+  int before = 0, after = 0;
+  EXPECT_EQ(replay(*c.p, &before), model);
+  for (int i = 0; i < 5; ++i) c.world.tick(seconds(2));
+  EXPECT_GT(c.world.store->metrics().compactions.value(), 0u);
+  EXPECT_EQ(replay(*c.p, &after), model);
+  EXPECT_LT(after, before / 3);
+  EXPECT_EQ(c.p->end(), Offset{300});
+  for (const bool power : {false, true}) {
+    c.reopen(power);
+    ASSERT_EQ(c.p->damage(), "");
+    EXPECT_EQ(replay(*c.p), model);
+    EXPECT_EQ(c.p->end(), Offset{300});
+  }
+}
+
+TEST(Compaction, TombstonesStayForAWhileAndThenGo) {
+  Compacted c;
+  c.put("gone", "x");
+  Buffer batch = tombstone("gone");
+  ASSERT_EQ(c.p->append(batch, Appender::client, c.world.wall).error, 0);
+  const auto fill = [&](int from) { for (int i = 0; i < 60; ++i) c.put("k" + std::to_string(i % 3), "value " + std::to_string(from + i)); };
+  fill(0);
+  c.world.tick(seconds(2));
+  c.world.tick(seconds(2));
+  int records = 0;
+  EXPECT_FALSE(replay(*c.p, &records).contains("gone"));
+  const auto first = c.p->read(c.p->log_start(), 1 << 20, true, c.p->committed());
+  const auto header = *record::parse_header(first.batches);
+  EXPECT_TRUE(header.has(record::attribute::delete_horizon));
+  c.world.tick(seconds(120));
+  fill(100);
+  c.world.tick(seconds(2));
+  c.world.tick(seconds(2));
+  const auto later = c.p->read(c.p->log_start(), 1 << 20, true, c.p->committed());
+  EXPECT_GT(record::parse_header(later.batches)->base_offset, Offset{1});
+}
+
+TEST(Compaction, RemembersTheLastBatchOfAProducer) {
+  Compacted c;
+  c.put("a", "1", {.producer = ProducerId{9}, .epoch = 0, .sequence = 0});
+  for (int i = 0; i < 80; ++i) c.put("a", "value " + std::to_string(i));
+  for (int i = 0; i < 3; ++i) c.world.tick(seconds(2));
+  EXPECT_EQ(replay(*c.p).at("a"), "value 79");
+  c.reopen(true);
+  EXPECT_EQ(c.world.append(*c.p, {.producer = ProducerId{9}, .epoch = 0, .sequence = 0, .key = "a", .value = "1"}).base_offset, Offset{0});
+  const auto first = c.p->read(Offset{0}, 1 << 20, true, c.p->committed());
+  EXPECT_EQ(record::parse_header(first.batches)->count, 0);
+}
+
+TEST(Compaction, ACrashAtAnyMomentLosesNothing) {
+  for (int cut = 1; cut < 60; cut += 3) {
+    Compacted c;
+    std::map<std::string, std::string> model;
+    for (int i = 0; i < 100; ++i) {
+      const std::string key = "k" + std::to_string(i % 5), value = "value " + std::to_string(i);
+      c.put(key, value);
+      model[key] = value;
+    }
+    int left = cut;
+    c.world.disk.on_operation([&](std::string_view, std::string_view) {
+      if (--left == 0) c.world.disk.freeze();
+    });
+    for (int i = 0; i < 4; ++i) c.world.tick(seconds(3));
+    c.world.disk.on_operation(nullptr);
+    c.reopen(true);
+    ASSERT_EQ(c.p->damage(), "") << cut;
+    EXPECT_EQ(replay(*c.p), model) << cut;
+    for (int i = 0; i < 4; ++i) c.world.tick(seconds(3));
+    EXPECT_EQ(replay(*c.p), model) << cut;
+  }
+}
+
+}  // namespace
+}  // namespace edgelog::broker
