@@ -80,7 +80,7 @@ void StoreState::sync_segments(PartitionLog& log) {
     if (segment.named && segment.synced >= bytes) continue;
     auto file = log.file(segment);
     if (!file) return fail(std::move(file).error());
-    sync_in_background({*file}, directories);
+    sync_in_background({*file}, segment.named ? std::vector<std::string>{} : directories);
     checkpoint_->when_synced.push_back([&log, base = segment.info.base, version = segment.info.version, bytes] {
       Segment* const synced = log.removed ? nullptr : log.find_segment(base);
       if (synced == nullptr || synced->info.version != version) return;

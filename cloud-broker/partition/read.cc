@@ -43,7 +43,8 @@ Result<disklog::SegmentIndex*> PartitionLog::index_of(Segment& segment) {
     return true;
   });
   if (!walked) return std::move(walked).error();
-  if (walked->stop != disklog::WalkStop::end || walked->next != segment.info.end)
+  // Compaction may have taken the last records.
+  if (walked->stop != disklog::WalkStop::end || (segment.info.compacted ? walked->next > segment.info.end : walked->next != segment.info.end))
     return Error{Code::corrupt, fmt::format("{} at byte {}: {}", segment_path(segment.info), walked->position, walked->why)};
   segment.index = std::move(index);
   write_index(segment);

@@ -19,7 +19,7 @@ void PartitionLog::set_log_start(Offset offset) {
 }
 
 bool PartitionLog::delete_records(Offset offset) {
-  if (offset > committed) return false;
+  if (!why_damaged.empty() || offset > committed) return false;
   if (offset > log_start) {
     set_log_start(offset);
     trim();
