@@ -56,15 +56,16 @@ Result<std::optional<PartitionLog::Spot>> PartitionLog::find_batch(Offset from) 
   for (std::size_t number = segment_holding(from); number < segments.size(); ++number) {
     Segment& segment = segments[number];
     if (segment.info.end <= from || segment.info.size == 0) continue;
+    const std::uint64_t to = disk_bytes(segment);
     for (const auto& hint : hints_) {
-      if (hint.key == segment.key && hint.offset == from && from >= segment.info.base) return std::optional(Spot{number, hint.position, from});
+      const bool good = hint.key == segment.key && hint.offset == from && from >= segment.info.base && hint.position < to;
+      if (good) return std::optional(Spot{number, hint.position, from});
     }
     auto index = index_of(segment);
     if (!index) return std::move(index).error();
     const auto place = (*index)->find_offset(from);
     auto opened = file(segment);
     if (!opened) return std::move(opened).error();
-    const std::uint64_t to = disk_bytes(segment);
     std::optional<Spot> spot;
     const disklog::WalkPlan plan{place.position, to, place.offset, segment.info.compacted, to};
     auto walked = disklog::walk(context_.disk, *opened, plan, [&](const record::BatchHeader& header, std::uint64_t position) {
