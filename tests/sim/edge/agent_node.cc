@@ -43,6 +43,7 @@ void AgentNode::start() {
   base_.say("{}: starts, branch {}", name_, branch_);
   ++life_;
   armed_ = never;
+  checker_.started(index_);
   core_ = std::make_unique<Agent>(config_, store_.read(), base_.random.next(), moment());
   arm();
   base_.after(base_.between(milliseconds(10), seconds(2)), [this, life = life_] {
@@ -190,6 +191,7 @@ void AgentNode::perform(Effects effects) {
     } else if (const auto* p = std::get_if<PublishBatch>(&effect)) {
       publish(*p);
     } else if (const auto* f = std::get_if<PublishFence>(&effect)) {
+      checker_.fencing(index_, f->topic, f->id);
       base_.say("{}: {} fences {:08x}", name_, f->topic, short_id(f->id));
       auto content = std::make_shared<Content>();
       content->producer = f->id;
@@ -201,6 +203,7 @@ void AgentNode::perform(Effects effects) {
       if (connected_) cloud_.publish_up({name_, f->topic, f->partition, content, std::nullopt, branch_, base_.now});
       handed_over();
     } else if (const auto* l = std::get_if<PublishLook>(&effect)) {
+      if (!l->request.check_only) checker_.looking(index_, l->topic);
       base_.say("{}: {} looks ({}{}) from {}", name_, l->topic, l->request.look_id,
                 l->request.check_only ? ", check" : "", l->request.from.value());
       if (connected_)

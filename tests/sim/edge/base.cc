@@ -57,6 +57,8 @@ const std::vector<std::string>& check_names() {
                                               "late is marked",
                                               "gaps are not false",
                                               "renumbered behind a fence only",
+                                              "a stream has one partition",
+                                              "looked only behind the fence",
                                               "all durable arrived or is named",
                                               "sources accounted for",
                                               "all arrived in the end"};

@@ -68,6 +68,8 @@ enum class Check : std::uint8_t {
   late_is_marked,
   gaps_not_false,
   renumbered_behind_fence,
+  one_partition,
+  look_behind_fence,
   named_at_end,
   sources_at_end,
   all_arrived,

@@ -1,6 +1,7 @@
 #include "tests/sim/edge/checker.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace edgelog::sim::edge {
 
@@ -129,6 +130,17 @@ void Checker::published(int agent, const Store& store, const agent::PublishBatch
   });
 }
 
+void Checker::looking(int agent, const std::string& topic) {
+  for (const ProducerId id : std::exchange(fencing_[{agent, topic}], {}))
+    base_.check(Check::look_behind_fence, fenced_.contains(id), [&] {
+      return fmt::format("{}: a look before the fence of {:08x} stands in the log", topic, short_id(id));
+    });
+}
+
+void Checker::started(int agent) {
+  std::erase_if(fencing_, [&](const auto& entry) { return entry.first.first == agent; });
+}
+
 void Checker::answered(int agent, const uplink::Answers& answers) {
   for (const auto& answer : answers.batches)
     if (answer.error == 0 && answer.batch.producer_epoch == uplink::event_epoch)
@@ -191,6 +203,9 @@ void Checker::committed(const std::string& topic, std::int32_t partition, Offset
       return base_.fail(fmt::format("{} {} is in the log and was never durable", topic, text(key)));
     const Offset offset = base + static_cast<std::int64_t>(i);
     const Copy copy{topic, partition, offset, branch, base_.now, published, content->producer};
+    const auto [place, fresh] = partition_.try_emplace({event->second.agent, topic}, partition);
+    base_.check(Check::one_partition, fresh || place->second == partition,
+                [&] { return fmt::format("{} is in partition {} and in {}", topic, place->second, partition); });
     judge_repeat(event->second, key, copy);
     judge_order(topic, partition, offset, record, event->second);
     event->second.copies.push_back(copy);

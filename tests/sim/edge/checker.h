@@ -27,6 +27,9 @@ class Checker {
   void applied(int agent, int branch, const Store& store, const Store::Applied& result);
   void restored(int agent, int branch);
   void published(int agent, const Store& store, const agent::PublishBatch& effect, const Content& content);
+  void fencing(int agent, const std::string& topic, ProducerId id) { fencing_[{agent, topic}].insert(id); }
+  void looking(int agent, const std::string& topic);
+  void started(int agent);
   void connected(int agent) { known_[agent].clear(); }
   void answered(int agent, const uplink::Answers& answers);
   void confirmed(int agent, const Store& store, const agent::ConfirmDevice& effect, int device);
@@ -93,7 +96,9 @@ class Checker {
   std::map<int, int> branch_of_agent_;
   std::map<std::pair<std::string, std::int32_t>, Offset> retained_from_;
   std::uint64_t takings_ = 0;
-  std::set<ProducerId> fenced_;  // in the log, at some time
+  std::map<std::pair<int, std::string>, std::int32_t> partition_;        // by agent and topic
+  std::map<std::pair<int, std::string>, std::set<ProducerId>> fencing_;  // since the last look
+  std::set<ProducerId> fenced_;                                          // in the log, at some time
   int restores_ = 0;
 };
 

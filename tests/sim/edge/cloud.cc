@@ -27,8 +27,9 @@ std::optional<Instant> Cloud::arrival(Instant& last) {
   }
   Instant at = base_.now + way;
   if (!healed && base_.chance(plan_.uplink_reorder)) {
+    // It alone is late: whatever was sent after it overtakes it.
     base_.injected(Fault::uplink_reorder);
-    return at;
+    return at + base_.between(Duration{0}, base_.random.chance(1, 4) ? seconds(20) : milliseconds(300));
   }
   last = at = std::max(last, at);
   return at;
