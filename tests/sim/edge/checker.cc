@@ -123,7 +123,9 @@ void Checker::published(int agent, const Store& store, const agent::PublishBatch
       return fmt::format("{}: {:08x} and {:08x} in flight at once", effect.topic, short_id(other.row.producer),
                          short_id(row.producer));
     });
-  const bool others = all.size() > 1 && all.front().row.first < row.first;
+  const bool others = std::any_of(all.begin(), all.end(), [&](const Store::StoredBatch& other) {
+    return other.row.first < row.first && !succeeded_.contains({other.content->producer, other.content->first});
+  });
   base_.check(Check::window_one_until_known, !first_time || !others || known_[agent].contains(row.producer), [&] {
     return fmt::format("{}: {:08x} sequence {} published while the log may not know the id", effect.topic,
                        short_id(row.producer), row.sequence);
@@ -143,8 +145,10 @@ void Checker::started(int agent) {
 
 void Checker::answered(int agent, const uplink::Answers& answers) {
   for (const auto& answer : answers.batches)
-    if (answer.error == 0 && answer.batch.producer_epoch == uplink::event_epoch)
+    if (answer.error == 0 && answer.batch.producer_epoch == uplink::event_epoch) {
       known_[agent].insert(answer.batch.producer_id);
+      succeeded_.insert({answer.batch.producer_id, answer.batch.first});
+    }
 }
 
 void Checker::confirmed(int, const Store& store, const agent::ConfirmDevice& effect, int device) {

@@ -91,6 +91,7 @@ class Checker {
   std::map<std::pair<ProducerId, std::int64_t>, EventKey> numbering_;
   std::map<std::tuple<ProducerId, std::int64_t, std::int64_t, int>, std::uint32_t> bytes_;
   std::map<int, std::set<ProducerId>> known_;
+  std::set<std::pair<ProducerId, Sequence>> succeeded_;  // batches whose success some agent was told
   std::map<int, const Store*> stores_;
   std::map<int, Instant> restored_at_;  // by branch: when it ended
   std::map<int, int> branch_of_agent_;
