@@ -1,5 +1,7 @@
 // edgelog-agent: takes events at the edge, keeps them in a durable log, and carries them to the cloud's log
 // exactly once. This file joins settings, core, log, uplink and inputs; it decides nothing.
+#include <malloc.h>
+
 #include <cstdlib>
 #include <deque>
 #include <memory>
@@ -10,6 +12,7 @@
 #include "edge-agent/adapters/data_folder.h"
 #include "edge-agent/adapters/json_parser.h"
 #include "edge-agent/adapters/mqtt_input.h"
+#include "edge-agent/adapters/socket_input.h"
 #include "edge-agent/adapters/sqlite_log.h"
 #include "edge-agent/adapters/status_board.h"
 #include "edge-agent/adapters/stdin_input.h"
@@ -19,6 +22,7 @@ namespace {
 
 constexpr const char* version = "0.1.0";
 constexpr int exit_log_failed = 70;  // the log could not be read or written: what is on disk decides, after a restart
+constexpr int exit_in_use = 75;      // EX_TEMPFAIL: another process has the data folder
 constexpr Duration refresh_period = seconds(1), heartbeat_period = seconds(10), stop_patience = seconds(5);
 
 Moment moment_now() { return {io::boottime_now(), io::wall_now()}; }
@@ -26,6 +30,13 @@ Moment moment_now() { return {io::boottime_now(), io::wall_now()}; }
 std::uint64_t system_seed() {
   std::random_device device;
   return static_cast<std::uint64_t>(device()) << 32 | device();
+}
+
+// Rounds of half a megabyte come and go: what is freed goes back at once, and threads share their heaps.
+void keep_memory_small() {
+  mallopt(M_ARENA_MAX, 2);
+  mallopt(M_MMAP_THRESHOLD, 128 << 10);
+  mallopt(M_TRIM_THRESHOLD, 128 << 10);
 }
 
 class AgentProcess {
@@ -36,12 +47,18 @@ class AgentProcess {
   int run() {
     if (auto status = open(); !status) {
       LOG(error, "{}", status.error().what);
-      return status.error().code == Code::invalid ? config::exit_bad_config : EXIT_FAILURE;
+      const Code code = status.error().code;
+      return code == Code::invalid ? config::exit_bad_config : code == Code::locked ? exit_in_use : EXIT_FAILURE;
     }
     loop_.on_stop_signal([this] { stop(); });
     uplink_->start(*driver_);
     for (auto& input : mqtt_inputs_) input->start();
     if (stdin_input_) stdin_input_->start();
+    for (auto& input : socket_inputs_)
+      if (auto status = input->start(); !status) {
+        LOG(error, "{}", status.error().what);
+        return EXIT_FAILURE;
+      }
     tick();
     driver_->settle();
     loop_.run();
@@ -104,6 +121,8 @@ class AgentProcess {
         if (config_.inputs.size() == 1) stop();
       });
     }
+    if (input.kind == "socket")
+      socket_inputs_.push_back(std::make_unique<SocketInput>(loop_, input.path, intake, *driver_));
     board_->add(intake, mqtt);
   }
 
@@ -124,6 +143,8 @@ class AgentProcess {
     stopping_ = true;
     give_up_ = io::boottime_now() + stop_patience;
     for (auto& input : mqtt_inputs_) input->stop();
+    for (auto& input : socket_inputs_) input->stop();
+    uplink_->say_goodbye();
     ticker_.wake_at(io::boottime_now());
   }
 
@@ -139,6 +160,7 @@ class AgentProcess {
   std::deque<Intake> intakes_;
   std::vector<std::unique_ptr<MqttInput>> mqtt_inputs_;
   std::unique_ptr<StdinInput> stdin_input_;
+  std::vector<std::unique_ptr<SocketInput>> socket_inputs_;
   io::Alarm ticker_{loop_, [this] { tick(); }};
   Instant next_heartbeat_{}, give_up_ = never;
   bool stopping_ = false;
@@ -149,6 +171,7 @@ class AgentProcess {
 
 int main(int argc, char** argv) {
   using namespace edgelog;
+  agent::keep_memory_small();
   agent::AgentConfig config;
   config::Settings settings(
       {"edgelog-agent",

@@ -42,6 +42,17 @@ struct Answered {
 };
 using Event = std::variant<MqttMessage, Answered, Accepted, Subscribed, Broken>;
 
+// OpenSSL begins by itself when TLS is first used; Paho would bring all of it up at start, some megabytes.
+void leave_openssl_alone() {
+  static const bool once = [] {
+    MQTTAsync_init_options options = MQTTAsync_init_options_initializer;
+    options.do_openssl_init = 0;
+    MQTTAsync_global_init(&options);
+    return true;
+  }();
+  static_cast<void>(once);
+}
+
 void* as_context(std::uint64_t number) {
   static_assert(sizeof(void*) <= sizeof number);
   return reinterpret_cast<void*>(static_cast<std::uintptr_t>(number));
@@ -269,6 +280,7 @@ struct MqttClient::State : std::enable_shared_from_this<MqttClient::State> {
       made.set_max_buffered_messages(receive_maximum_default);  // it counts while connected too; the window is ours
       return made;
     }();
+    leave_openssl_alone();
     paho = std::make_unique<mqtt::async_client>(fmt::format("tcp://{}:{}", options.host, options.port),
                                                 options.client_id, create);
     paho->set_message_callback([this](const mqtt::const_message_ptr& message) { put(from_paho(*message)); });

@@ -227,8 +227,9 @@ Status LogApply::take_from_table(StreamId stream, EventIndex first, EventIndex l
     if (!*row) break;
     const std::int64_t key = select.integer(0);
     if (stream_of_key(key) != stream || EventIndex{select.integer(1)} < first) continue;
-    const Bytes events = select.blob(3);
-    auto owner = std::make_shared<const Buffer>(events.begin(), events.end());
+    const auto events = blob_.unpack(select.blob(3));
+    if (!events) return events.error();
+    auto owner = std::make_shared<const Buffer>(events->begin(), events->end());
     const RunPart part{*owner, index_of_key(key), WallMillis{select.integer(2)}};
     held.push_back({EventIndex{select.integer(1)}, part, std::move(owner)});
   }
@@ -283,7 +284,7 @@ Status LogApply::write_run(StreamId stream, const HeldRun& run) {
   return sql_->put_run.bind(1, key_of(stream, run.part.first))
       .bind(2, run.last.value())
       .bind(3, run.part.base_time.value())
-      .bind(4, run.part.events)
+      .bind(4, blob_.pack(run.part.events))
       .run();
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "edge-agent/adapters/log_store.h"
+#include "edge-agent/adapters/run_blob.h"
 #include "edge-agent/agent/seal.h"
 #include "edge-agent/port/event_log.h"
 
@@ -66,6 +67,7 @@ class LogApply {
   LogStore& store_;
   std::unique_ptr<Statements> sql_;
   Sealer sealer_;
+  RunBlob blob_;
   // State of the transaction that is being applied.
   const CommitWork* work_ = nullptr;
   CommitDone* done_ = nullptr;

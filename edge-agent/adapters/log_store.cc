@@ -9,6 +9,7 @@
 #include "common/base/assert.h"
 #include "common/uplink/names.h"
 #include "edge-agent/adapters/log_rows.h"
+#include "edge-agent/adapters/run_blob.h"
 #include "edge-agent/agent/run.h"
 
 namespace edgelog::agent {
@@ -154,13 +155,16 @@ Status LogStore::read_runs(Persisted& out) {
   auto select = database_.prepare("SELECT k, last, base_time, events FROM runs ORDER BY k");
   if (!select) return std::move(select).error();
   EventView event;
+  RunBlob blob;
   while (true) {
     auto row = select->step();
     if (!row) return std::move(row).error();
     if (!*row) return Ok{};
     const StreamId stream = stream_of_key(select->integer(0));
     const EventIndex last{select->integer(1)};
-    RunReader reader(select->blob(3), WallMillis{select->integer(2)});
+    const auto events = blob.unpack(select->blob(3));
+    if (!events) return events.error();
+    RunReader reader(*events, WallMillis{select->integer(2)});
     std::size_t left = reader.rest().size();
     EventIndex index = index_of_key(select->integer(0));
     for (; reader.next(event); index = index + 1) {

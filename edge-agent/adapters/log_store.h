@@ -41,6 +41,7 @@ class LogStore {
 
   // Checkpoints if the WAL is larger than it should be. A full disk is no failure: it is tried again.
   Status tend();
+  Status checkpoint() { return database_.checkpoint(); }
   std::int64_t bytes() const;  // database and WAL on disk
 
   Database& database() { return database_; }

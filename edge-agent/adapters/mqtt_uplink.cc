@@ -37,6 +37,11 @@ void MqttUplink::start(Driver& driver) {
   client_->start();
 }
 
+void MqttUplink::say_goodbye() {
+  auto told = client_->publish(uplink::state_topic(agent_), as_bytes("offline"), true);
+  if (!told) LOG(debug, "uplink: {}", told.error().what);
+}
+
 bool MqttUplink::connected() const { return client_->connected(); }
 
 Result<std::uint64_t> MqttUplink::publish(const std::string& topic, Bytes payload,

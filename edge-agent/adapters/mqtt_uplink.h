@@ -18,6 +18,7 @@ class MqttUplink : public Uplink {
   bool connected() const override;
   Result<std::uint64_t> publish(const std::string& topic, Bytes payload, std::optional<std::int32_t> partition,
                                 bool retain) override;
+  void say_goodbye();  // the state topic says offline: a will is for those who could not
   const std::string& trouble() const { return trouble_; }  // why there is no connection; empty: there is one
   std::uint64_t unknown_messages() const { return unknown_messages_; }
 

@@ -104,6 +104,8 @@ void SqliteLog::State::commit(CommitWork& job, std::function<void(CommitDone)>& 
   } else if (result.status.error().code != Code::full) {
     // A write or sync that failed leaves pages of unknown state: only what is read back from disk counts.
     return fail(result.status.error());
+  } else if (auto made_room = store->checkpoint(); !made_room && made_room.error().code != Code::full) {
+    return fail(made_room.error());  // else the WAL may begin again in the room that it has
   }
   measure();
   result.work = std::move(job);

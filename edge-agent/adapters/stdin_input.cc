@@ -140,12 +140,6 @@ void StdinInput::durable(std::uint64_t lines) {
   if (finished_ && lines == feed_.lines() && ended_) std::exchange(ended_, nullptr)();
 }
 
-void StdinInput::confirm(std::string_view device, std::string_view incarnation, std::int64_t through) {
-  std::string line = "{\"device\":";
-  append_json_string(line, device);
-  answer(fmt::format("{},\"boot\":{},\"through\":{}}}\n", line, incarnation, through));
-}
-
 void StdinInput::resume() { advance(); }
 
 }  // namespace edgelog::agent

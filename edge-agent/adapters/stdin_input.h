@@ -1,7 +1,6 @@
 #pragma once
 // stdin as an input: a thread reads (a file or a terminal cannot be waited for otherwise), two chunks ahead
-// at most; answers go to stdout: {"durable": N}, N lines are durable, and confirmations for devices with
-// rings. Loop thread, but for the reader.
+// at most; answers go to stdout: {"durable":N}, the first N lines are durable. Loop thread, but for the reader.
 #include <functional>
 #include <memory>
 
@@ -18,7 +17,7 @@ class StdinInput : public Inlet {
   void start();
 
   void durable(std::uint64_t lines) override;
-  void confirm(std::string_view device, std::string_view incarnation, std::int64_t through) override;
+  void confirm(std::string_view, std::string_view, std::int64_t) override {}
   void resume() override;
 
  private:
