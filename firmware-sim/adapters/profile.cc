@@ -172,6 +172,8 @@ BusConfig bus_config(const Profile& p, const std::string& password, std::uint64_
   bus.outbox.capacity = static_cast<std::size_t>(p.ring);
   bus.outbox.in_flight = static_cast<std::uint32_t>(p.ring_in_flight);
   bus.outbox.backoff = {p.resend, std::max(p.resend, p.resend_most)};
+  // MQTT 5, 4.4: without a ring's confirmations, nothing is sent again on a connection that lives.
+  if (bus.outbox.kind != SourceKind::ring) bus.outbox.backoff = {seconds(86'400), seconds(86'400)};
   bus.with_boot = p.with_boot || p.kind == "ring";
   bus.boot = boot;
   bus.ring_survives_reboot = p.ring_survives_reboot;
