@@ -252,6 +252,8 @@ class Demo:
         return 0 if made > 0 and lost == 0 and duplicated == 0 else 1
 
     def stop(self):
+        for number in (signal.SIGINT, signal.SIGTERM):  # what is under way: leaving nothing behind
+            signal.signal(number, signal.SIG_IGN)
         self.reader.stopping.set()
         for service in self.services:
             service.stop()
@@ -279,7 +281,8 @@ def main():
             os.execv('/usr/bin/python3', ['/usr/bin/python3', *sys.argv])  # Debian's, which has Debian's modules
         say('the demo needs python3-confluent-kafka')
         return 3
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background job has SIGINT ignored
+        signal.signal(number, signal.default_int_handler)
     demo = Demo(args)
     try:
         demo.start()
