@@ -171,13 +171,20 @@ std::optional<Client::Leader> Client::leader_of(const TopicPartitionName& partit
   return Leader{state->leader, state->leader_epoch};
 }
 
+ErrorCode Client::without_leader(const TopicPartitionName& partition) const {
+  const auto topic = metadata_.topics().find(partition.topic);
+  const bool fewer = topic != metadata_.topics().end() && !topic->second.partitions.empty() &&
+                     !metadata_.find(partition.topic, partition.partition);
+  return fewer ? ErrorCode::unknown_topic_or_partition : ErrorCode::leader_not_available;
+}
+
 ProduceToken Client::produce(const TopicPartitionName& to, std::uint32_t lane, std::shared_ptr<const Buffer> batch,
                              Instant not_after, Produced done) {
   const ProduceToken token{++last_token_};
   const auto leader = leader_of(to);
   if (!leader) {
     refresh_metadata();
-    later([done = std::move(done)] { done({ErrorCode::leader_not_available}); });
+    later([done = std::move(done), error = without_leader(to)] { done({error}); });
     return token;
   }
   const LinkKey key{leader->node, static_cast<std::uint32_t>(Way::produce) + lane};
@@ -204,7 +211,7 @@ void Client::fetch(const TopicPartitionName& from, Offset offset, std::function<
   const auto leader = leader_of(from);
   if (!leader) {
     refresh_metadata();
-    return later([done = std::move(done)] { done({ErrorCode::leader_not_available}); });
+    return later([done = std::move(done), error = without_leader(from)] { done({error}); });
   }
   wire::FetchRequest request;
   request.max_wait_ms = fetch_wait;
@@ -247,7 +254,7 @@ void Client::list_offsets(const std::vector<TopicPartitionName>& partitions, std
   std::map<NodeId, wire::ListOffsetsRequest> requests;
   for (const TopicPartitionName& name : partitions) {
     const auto leader = leader_of(name);
-    gathered->offsets[name].error = leader ? ErrorCode::network_exception : ErrorCode::leader_not_available;
+    gathered->offsets[name].error = leader ? ErrorCode::network_exception : without_leader(name);
     if (!leader) continue;
     auto& topics = requests[leader->node].topics;
     if (topics.empty() || topics.back().name != name.topic) topics.push_back({name.topic, {}});
@@ -280,7 +287,7 @@ void Client::offset_for_leader_epoch(const TopicPartitionName& of, LeaderEpoch e
   const auto leader = leader_of(of);
   if (!leader) {
     refresh_metadata();
-    return later([done = std::move(done)] { done({ErrorCode::leader_not_available}); });
+    return later([done = std::move(done), error = without_leader(of)] { done({error}); });
   }
   wire::OffsetForLeaderEpochRequest request;
   request.topics.push_back({of.topic, {{of.partition, leader->epoch, epoch}}});

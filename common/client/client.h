@@ -8,8 +8,8 @@
 //
 // Every answer comes through a callback on the owner's thread, never from within the call that asked, and
 // exactly once. Errors are Kafka's; the client's own are leader_not_available (no leader is known),
-// network_exception (the connection broke: unknown whether it took effect), request_timed_out, and
-// unsupported_version.
+// unknown_topic_or_partition (the topic is, with fewer partitions), network_exception (the connection broke: unknown
+// whether it took effect), request_timed_out, and unsupported_version.
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -121,6 +121,8 @@ class Client final : public LinkOwner {
   void link_moved(BrokerLink& link) override;
 
   std::optional<Leader> leader_of(const TopicPartitionName& partition) const;
+  // Why there is none: the topic is known and has no such partition, or it may yet come.
+  wire::ErrorCode without_leader(const TopicPartitionName& partition) const;
   BrokerLink* link_to(NodeId node, std::uint32_t way);
   NodeId any_node();
   void call(std::optional<NodeId> node, Way way, Call&& call);

@@ -7,9 +7,11 @@ void list_metrics(const Bridge& bridge, const client::Client& client, MetricList
   list.add("edgelog_gateway_batches_total", "Batches that came from agents, copies and fences included.", core.batches);
   list.add("edgelog_gateway_batch_bytes_total", "Bytes of these.", core.bytes);
   list.add("edgelog_gateway_fences_total", "Fences among them that were passed on.", core.fences);
-  const char* const answers = "Answers to agents, by what they said.";
-  list.add("edgelog_gateway_answers_total", answers, core.answered_ok, {{"result", "ok"}});
-  list.add("edgelog_gateway_answers_total", answers, core.answered_error, {{"result", "error"}});
+  const char* const answers = "Answers to agents for batches, by Kafka's error code.";
+  for (std::size_t i = 0; i < AnswerCounters::codes.size(); ++i)
+    list.add("edgelog_gateway_answers_total", answers, core.answers.counters[i],
+             {{"error", std::to_string(AnswerCounters::codes[i])}});
+  list.add("edgelog_gateway_answers_total", answers, core.answers.counters.back(), {{"error", "other"}});
   const char* const released = "Batches let go without an answer, by reason.";
   list.add("edgelog_gateway_released_total", released, core.released_malformed, {{"reason", "malformed"}});
   list.add("edgelog_gateway_released_total", released, core.released_expired, {{"reason", "expired"}});

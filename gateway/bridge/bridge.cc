@@ -11,6 +11,7 @@
 namespace edgelog::gateway {
 namespace {
 
+constexpr Duration log_silence_max = seconds(30);  // three cycles of the topic list
 constexpr std::string_view heartbeat_prefix = "edgelog/1/hb/", state_prefix = "edgelog/1/state/";
 
 std::optional<PartitionIndex> parse_partition(std::string_view text) {
@@ -30,6 +31,7 @@ Bridge::Bridge(BridgeConfig config, Ports ports, Events events, std::uint64_t se
       core_(config.core, seed),
       topics_(config.topics, ports_.client, ports_.timer,
               {[this](TopicsKnown known) {
+                 log_reached_ = true;
                  events_.state("log", "");
                  feed(known);
                },
@@ -75,10 +77,17 @@ void Bridge::on_alarm() {
   topics_.tick();
   membership_.tick();
   fleet_.tick(ports_.wall());
+  judge_log();
   if (ports_.timer.now() >= core_.deadline()) feed(Tick{});
   outbox_.flush(ports_.wall());
   publish_list();
   schedule();
+}
+
+void Bridge::judge_log() {
+  if (!log_reached_ || ports_.timer.now() - topics_.last_known() < log_silence_max) return;
+  log_reached_ = false;
+  events_.state("log", "does not answer");
 }
 
 void Bridge::schedule() {
@@ -194,6 +203,8 @@ void Bridge::perform(const Read& effect) {
 void Bridge::perform(const PublishTopics& effect) { list_ = effect.list; }
 
 void Bridge::publish_list() {
+  // What is old must not get a fresh time: another list comes as soon as the log answers.
+  if (list_ && ports_.timer.now() - topics_.last_known() >= log_silence_max) list_.reset();
   if (!list_) return;
   list_->gateway_time = ports_.wall();
   if (ports_.uplink.publish(std::string(uplink::topics_topic), uplink::encode(*list_), true)) list_.reset();

@@ -88,6 +88,7 @@ class Bridge final : public UplinkEvents {
   void own(const Shards& shards);
   void produced(Ticket ticket, const client::ProduceResult& result);
   void publish_list();
+  void judge_log();
   void schedule();
 
   Ports ports_;
@@ -103,6 +104,7 @@ class Bridge final : public UplinkEvents {
   std::map<Ticket, Payload> payloads_;
   std::uint64_t last_ticket_ = 0;
   std::optional<uplink::TopicList> list_;  // to be published
+  bool log_reached_ = false;
 };
 
 }  // namespace edgelog::gateway

@@ -41,10 +41,9 @@ client::GroupMember::Events Membership::events() {
     troubled_(shards ? "" : "the group's leader has assigned nothing");
     take(shards.value_or(Shards{}));
   };
-  events.lost = [this] {
-    troubled_("the group's session has ended");
-    take({});
-  };
+  // What was ours is served on: the others may do so too, which costs work and harms nothing, while a log
+  // that was away for some seconds would otherwise leave the agents without anyone.
+  events.lost = [this] { troubled_("the group's session has ended"); };
   events.refused = [this](wire::ErrorCode error) {
     troubled_(fmt::format("the group refuses: error {}", wire::code(error)));
   };

@@ -22,6 +22,7 @@ constexpr std::int32_t own_partitions = 3;
 constexpr std::int32_t message_bytes_default = 1'048'588;  // Kafka's
 constexpr Duration failure_pause = seconds(1);
 constexpr Duration step_timeout = seconds(15);
+constexpr Duration missing_kept = seconds(60);
 
 }  // namespace
 
@@ -232,8 +233,23 @@ void Topics::publish(const client::Client::Offsets& ends) {
   // A list without a single end says nothing that the one before did not, and its time would look fresh.
   if (!any) return end_cycle(false);
   last_known_ = timer_.now();
+  keep_missing(known);
   events_.known(std::move(known));
   end_cycle(true);
+}
+
+void Topics::keep_missing(TopicsKnown& known) {
+  std::map<std::string, Missing> seen;
+  for (const auto& topic : known.topics) seen[topic.name] = {topic.partitions.size(), never};
+  for (auto& [name, before] : seen_) {
+    if (seen.contains(name)) continue;
+    const Instant since = before.since == never ? timer_.now() : before.since;
+    if (timer_.now() - since >= missing_kept) continue;
+    seen[name] = {before.partitions, since};
+    known.topics.push_back({name, static_cast<std::int32_t>(config_.batch_bytes_max),
+                            std::vector<uplink::TopicPartition>(before.partitions)});
+  }
+  seen_ = std::move(seen);
 }
 
 void Topics::end_cycle(bool good) {

@@ -62,6 +62,8 @@ class Topics {
   void took_settings(std::map<std::string, Settings> topics, Settings broker);
   void list_ends();
   void publish(const client::Client::Offsets& ends);
+  // A broker that has just started may not know a topic yet: one that was listed stays so for a minute.
+  void keep_missing(TopicsKnown& known);
   void end_cycle(bool good);
   std::int64_t producer_memory_ms() const;
   void judge();
@@ -79,6 +81,11 @@ class Topics {
   std::map<std::string, std::string> create_errors_;
   std::vector<std::string> findings_;
   std::vector<std::pair<std::string, std::vector<LeaderEpoch>>> shape_;  // of what was told last
+  struct Missing {
+    std::size_t partitions;
+    Instant since;
+  };
+  std::map<std::string, Missing> seen_;  // what was told last; `since` when metadata ceased to name it, or never
   Instant last_known_ = never;
 };
 

@@ -82,7 +82,7 @@ bool Core::turned_away(const BatchArrived& in, Effects& out) {
   const std::int16_t error = refusal(in);
   if (error == 0) return false;
   const uplink::BatchAnswer said{name_of(in.topic, in.facts), in.partition.value_or(PartitionIndex{-1}), error};
-  metrics_.answered_error.add();
+  metrics_.answers.count(error);
   out.push_back(AnswerBatch{in.agent, said});
   release(in.ticket, Release::answered, out);
   return true;
@@ -191,7 +191,7 @@ void Core::give_up(StreamEntry entry, std::int16_t error, Effects& out) {
 }
 
 void Core::answer(const std::string& agent, const Held& held, const Produced& result, Effects& out) {
-  (result.error == 0 ? metrics_.answered_ok : metrics_.answered_error).add();
+  metrics_.answers.count(result.error);
   uplink::BatchAnswer said{held.name, held.partition, result.error};
   if (result.error == 0) {
     said.offset = result.offset;

@@ -9,6 +9,8 @@
 //
 // `now` never goes back and goes on while the machine sleeps (CLOCK_BOOTTIME). A driver that steps later
 // than deadline() by more than Config::pause_max has slept: see Reconnect.
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -39,8 +41,19 @@ struct CoreConfig {
   LookConfig look;
 };
 
+// Answers by Kafka's code; codes that are rare share the last counter.
+struct AnswerCounters {
+  static constexpr std::array<std::int16_t, 17> codes{0, 2, 3, 5, 6, 7, 10, 13, 19, 20, 29, 31, 32, 42, 45, 47, 87};
+  std::array<Counter, codes.size() + 1> counters;
+  void count(std::int16_t code) {
+    const auto at = std::find(codes.begin(), codes.end(), code);
+    counters[static_cast<std::size_t>(at - codes.begin())].add();
+  }
+};
+
 struct CoreMetrics {
-  Counter batches, bytes, fences, answered_ok, answered_error, retries;
+  Counter batches, bytes, fences, retries;
+  AnswerCounters answers;
   Counter released_malformed, released_expired, released_full, released_copy, released_not_ready, released_stale;
   Counter late_results, pauses;
   Gauge in_hand, in_hand_bytes;

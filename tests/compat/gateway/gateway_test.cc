@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <fstream>
@@ -14,6 +15,35 @@ namespace {
 
 std::string bin;       // --bin
 std::string log_name;  // host:port of the log
+
+// The log that main() started, unless one was named.
+struct OwnLog {
+  std::vector<std::string> command;
+  std::string log_file;
+  std::uint16_t port = 0;
+  std::unique_ptr<Process> process;
+  bool start() {
+    process = std::make_unique<Process>(command, log_file);
+    return await_port(port, 30);
+  }
+};
+OwnLog own_log;
+
+bool start_own_log() {
+  if (::access((bin + "/edgelog-broker").c_str(), X_OK) != 0) return false;
+  const std::string directory = make_temporary_directory();
+  own_log.port = free_port();
+  log_name = "127.0.0.1:" + std::to_string(own_log.port);
+  own_log.log_file = directory + "/broker.log";
+  own_log.command = {bin + "/edgelog-broker",
+                     "--data",
+                     directory + "/data",
+                     "--listen",
+                     log_name,
+                     "--admin",
+                     "127.0.0.1:" + std::to_string(free_port())};
+  return own_log.start();
+}
 
 constexpr std::int16_t out_of_order = 45, fenced = 47;
 
@@ -228,6 +258,31 @@ TEST_F(GatewayTest, TwoShareTheShardsAndOneTakesOver) {
   EXPECT_EQ(lines.size(), 32u);
 }
 
+TEST_F(GatewayTest, TheLogDiesWithBatchesInHand) {
+  if (!own_log.process) GTEST_SKIP() << "the log is not ours to kill";
+  auto gateway = start_gateway(topic_ + ":1");
+  Probe probe(mqtt_port_, fresh("agent"));
+  ASSERT_TRUE(probe.await_topics({topic_}));
+  Batches batches(probe.agent(), 1);
+  ASSERT_TRUE(probe.insist(topic_, batches.events(0, 1)));
+  for (std::int32_t round = 0; round < 3; ++round) {
+    const std::int32_t first = 1 + 5 * round;
+    std::vector<Buffer> sealed;  // the same bytes, however often they are sent
+    for (std::int32_t i = 0; i < 5; ++i) sealed.push_back(batches.events(first + i, 1));
+    await_metric(gateway, "edgelog_gateway_in_hand", 0, 5);
+    if (round == 1) own_log.process->signal(SIGSTOP);  // so that they lie in hand when it dies
+    for (const Buffer& batch : sealed) probe.send(topic_, batch);
+    own_log.process->kill();
+    ASSERT_TRUE(own_log.start());
+    for (std::int32_t i = 0; i < 5; ++i) {
+      const auto answer = probe.insist(topic_, sealed[static_cast<std::size_t>(i)]);
+      ASSERT_TRUE(answer);
+      EXPECT_EQ(answer->offset, Offset{first + i});
+    }
+  }
+  EXPECT_EQ(consume(topic_).size(), 16u);
+}
+
 TEST_F(GatewayTest, KeepsTheFleetsState) {
   auto gateway = start_gateway(topic_ + ":1");
   const std::string agent = fresh("agent");
@@ -283,10 +338,13 @@ int main(int argc, char** argv) {
   for (int i = 1; i + 1 < argc; ++i)
     if (std::string(argv[i]) == "--bin") edgelog::test::bin = argv[i + 1];
   const char* const named = std::getenv("EDGELOG_TEST_LOG");
-  if (!named) {
-    std::puts("EDGELOG_TEST_LOG is not set: skipped");
+  if (named) {
+    edgelog::test::log_name = named;
+  } else if (!edgelog::test::start_own_log()) {
+    std::puts("skipped: no EDGELOG_TEST_LOG, and no edgelog-broker that starts");
     return 77;
   }
-  edgelog::test::log_name = named;
-  return RUN_ALL_TESTS();
+  const int code = RUN_ALL_TESTS();
+  edgelog::test::own_log.process.reset();
+  return code;
 }
