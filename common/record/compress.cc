@@ -152,16 +152,12 @@ void Compressor::compress(Codec codec, Bytes in, Buffer& out, int level) {
   if (!contexts_) contexts_ = std::make_unique<Contexts>();
   Contexts& c = *contexts_;
   switch (codec) {
-    case Codec::none:
-      append(out, in);
-      return;
+    case Codec::none: append(out, in); return;
     case Codec::gzip:
       gzip_open(c.gzip, c.gzip_open, c.gzip_level, level_in(level, 6, 1, 9));
       gzip_compress(c.gzip, in, out);
       return;
-    case Codec::snappy:
-      snappy_frames::compress(in, out);
-      return;
+    case Codec::snappy: snappy_frames::compress(in, out); return;
     case Codec::lz4:
       if (c.lz4 == nullptr) ASSERT(!LZ4F_isError(LZ4F_createCompressionContext(&c.lz4, LZ4F_VERSION)));
       lz4_compress(c.lz4, level_in(level, 0, 1, 12), in, out);
@@ -258,8 +254,7 @@ Result<Bytes> Decompressor::decompress(Codec codec, Bytes in, std::size_t bytes_
   Contexts& c = *contexts_;
   const Room room(scratch, 4 * in.size(), bytes_max);
   switch (codec) {
-    case Codec::none:
-      break;
+    case Codec::none: break;
     case Codec::gzip:
       if (c.gzip_open)
         ASSERT(inflateReset(&c.gzip) == Z_OK);
@@ -267,8 +262,7 @@ Result<Bytes> Decompressor::decompress(Codec codec, Bytes in, std::size_t bytes_
         ASSERT(inflateInit2(&c.gzip, gzip_window) == Z_OK);
       c.gzip_open = true;
       return gzip_decompress(c.gzip, in, room);
-    case Codec::snappy:
-      return snappy_frames::decompress(in, bytes_max, scratch);
+    case Codec::snappy: return snappy_frames::decompress(in, bytes_max, scratch);
     case Codec::lz4:
       if (c.lz4 == nullptr) ASSERT(!LZ4F_isError(LZ4F_createDecompressionContext(&c.lz4, LZ4F_VERSION)));
       LZ4F_resetDecompressionContext(c.lz4);

@@ -87,7 +87,7 @@ class ApacheKafka:
             self.process = subprocess.Popen(
                 ['java', '-Xmx768m', '-XX:TieredStopAtLevel=1', '-cp', jars(), 'kafka.Kafka', self.properties],
                 stdout=log, stderr=log, start_new_session=True)
-        give_up = time.monotonic() + 120
+        give_up = time.monotonic() + 300
         while not answers(self.port):
             if self.process.poll() is not None or time.monotonic() > give_up:
                 raise RuntimeError('Kafka did not start: ' + open(self.log).read()[-500:])
