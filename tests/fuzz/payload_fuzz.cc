@@ -42,6 +42,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::size_t end = input.find('\n');
   if (end == std::string_view::npos) return 0;
   const std::string_view topic = input.substr(0, end);
+  if (!agent::is_utf8(topic)) return 0;  // the intake refuses it before
   agent::JsonObject payload;
   if (!parser.parse(as_bytes(input.substr(end + 1)), payload).empty()) return 0;
   for (const agent::Mapping& mapping : mappings) {
