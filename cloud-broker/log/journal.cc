@@ -99,13 +99,15 @@ class Finder {
         continue;
       }
       // Torn, damaged, or what an earlier generation left: look for the next frame.
-      const auto found = std::search(file.begin() + static_cast<std::ptrdiff_t>(at + 1), file.end(), std::begin(magic), std::end(magic));
+      const auto found = std::search(file.begin() + static_cast<std::ptrdiff_t>(at + 1), file.end(), std::begin(magic),
+                                     std::end(magic));
       at = static_cast<std::size_t>(found - file.begin());
     }
   }
 
   JournalFound finish() {
-    std::sort(found_.rounds.begin(), found_.rounds.end(), [](const auto& a, const auto& b) { return a.round < b.round; });
+    std::sort(found_.rounds.begin(), found_.rounds.end(),
+              [](const auto& a, const auto& b) { return a.round < b.round; });
     std::uint64_t due = any_ && !found_.rounds.empty() ? found_.rounds.front().round : after_ + 1;
     for (const auto& round : found_.rounds) {
       for (; due < round.round && found_.missing.size() < missing_max; ++due) found_.missing.push_back(due);
@@ -121,7 +123,8 @@ class Finder {
   std::size_t frame(Bytes file, std::size_t at, std::uint32_t slot) {
     const Bytes rest = file.subspan(at);
     if (rest.size() < frame_head_bytes || std::memcmp(rest.data(), "ELRD", 4) != 0) return 0;
-    if (record::crc32c(rest.subspan(8, frame_head_bytes - 8), seed_) != load_big<std::uint32_t>(rest.data() + 4)) return 0;
+    if (record::crc32c(rest.subspan(8, frame_head_bytes - 8), seed_) != load_big<std::uint32_t>(rest.data() + 4))
+      return 0;
     const auto contents_bytes = load_big<std::uint32_t>(rest.data() + 28);
     if (contents_bytes > rest.size() - frame_head_bytes) return 0;
     const Bytes contents = rest.subspan(frame_head_bytes, contents_bytes);

@@ -25,15 +25,16 @@ namespace edgelog::broker::disklog {
 
 struct DataEntry {
   PartitionId partition;
-  Offset segment;                           // base of it
+  Offset segment;  // base of it
   std::uint32_t version = 0;
-  std::uint64_t position = 0;               // of the first byte in the segment
+  std::uint64_t position = 0;  // of the first byte in the segment
   std::uint64_t bytes = 0;
-  Offset base, end;                         // offsets
-  std::int64_t append_ms = 0;               // not before what was appended earlier
+  Offset base, end;            // offsets
+  std::int64_t append_ms = 0;  // not before what was appended earlier
   bool direct = false;
-  std::uint32_t crc = 0;                    // crc32c of the payload; 0 if direct
-  template <class V> static void describe(V& v, auto& m) {
+  std::uint32_t crc = 0;  // crc32c of the payload; 0 if direct
+  template <class V>
+  static void describe(V& v, auto& m) {
     v.field(m.partition);
     v.field(m.segment);
     v.field(m.version);
@@ -51,19 +52,20 @@ struct DataEntry {
 enum class MetaKind : std::int8_t {
   created = 0,
   removed = 1,
-  rolled = 2,        // a: base of the new segment, b: its version, c: size of the closed one, d: its last append (ms)
-  log_start = 3,     // a: offset
-  trimmed = 4,       // a: segments that end at or before this offset are gone
-  replaced = 5,      // compaction. a: base, b: end of the segments that went, c: version of the new one, d: its size
-  horizon = 6,       // a: at, b: kind, c: before
-  mark = 7,          // a: offset, b: ms
+  rolled = 2,     // a: base of the new segment, b: its version, c: size of the closed one, d: its last append (ms)
+  log_start = 3,  // a: offset
+  trimmed = 4,    // a: segments that end at or before this offset are gone
+  replaced = 5,   // compaction. a: base, b: end of the segments that went, c: version of the new one, d: its size
+  horizon = 6,    // a: at, b: kind, c: before
+  mark = 7,       // a: offset, b: ms
 };
 struct MetaEntry {
   PartitionId partition;
   std::uint64_t number = 0;
   std::int8_t kind = 0;
   std::int64_t a = 0, b = 0, c = 0, d = 0;
-  template <class V> static void describe(V& v, auto& m) {
+  template <class V>
+  static void describe(V& v, auto& m) {
     v.field(m.partition);
     v.field(m.number);
     v.field(m.kind);
@@ -77,7 +79,8 @@ struct MetaEntry {
 struct RoundContents {
   std::vector<DataEntry> data;
   std::vector<MetaEntry> meta;
-  template <class V> static void describe(V& v, auto& m) {
+  template <class V>
+  static void describe(V& v, auto& m) {
     v.field(m.data);
     v.field(m.meta);
   }
@@ -86,9 +89,9 @@ struct RoundContents {
 inline constexpr std::size_t frame_head_bytes = 64;
 
 struct JournalPlace {
-  std::uint64_t file_bytes = 0;             // of one file of the ring
+  std::uint64_t file_bytes = 0;  // of one file of the ring
   std::uint32_t files = 0;
-  Uuid directory{};                         // ties frames to this data directory
+  Uuid directory{};  // ties frames to this data directory
   LeaderEpoch epoch;
 };
 
@@ -110,10 +113,10 @@ class Journal {
   Status write(Bytes contents, std::span<const Bytes> payload);
   port::FileId file() const { return file_; }
   bool new_name() const { return new_name_; }
-  void named() { new_name_ = false; }       // the directory was synced
+  void named() { new_name_ = false; }  // the directory was synced
   std::uint64_t last_round() const { return round_; }
   std::uint64_t generation() const { return generation_; }
-  bool half_used() const;                   // time for a checkpoint
+  bool half_used() const;  // time for a checkpoint
 
   // Rounds up to this one are in segments, durable, and their checkpoint is.
   void release(std::uint64_t round);
@@ -135,14 +138,14 @@ struct FoundRound {
   std::uint64_t round = 0, generation = 0;
   LeaderEpoch epoch;
   std::uint32_t slot = 0;
-  std::uint64_t payload_at = 0;             // in that file
-  std::uint64_t payload_bytes = 0;          // 0 also where the file ends before
+  std::uint64_t payload_at = 0;     // in that file
+  std::uint64_t payload_bytes = 0;  // 0 also where the file ends before
   RoundContents contents;
 };
 
 struct JournalFound {
-  std::vector<FoundRound> rounds;           // above `after`, by number; whole contents each
-  std::vector<std::uint64_t> missing;       // numbers between `after` and the last one that cannot be read: damage
+  std::vector<FoundRound> rounds;      // above `after`, by number; whole contents each
+  std::vector<std::uint64_t> missing;  // numbers between `after` and the last one that cannot be read: damage
   std::uint64_t last_round = 0, last_generation = 0;  // highest seen at all
   LeaderEpoch last_epoch{-1};
 };

@@ -14,7 +14,8 @@ struct EpochStart {
   LeaderEpoch epoch;
   Offset start;
   bool operator==(const EpochStart&) const = default;
-  template <class V> static void describe(V& v, auto& m) {
+  template <class V>
+  static void describe(V& v, auto& m) {
     v.field(m.epoch);
     v.field(m.start);
   }
@@ -25,7 +26,8 @@ struct TimeMark {
   Offset offset;
   std::int64_t ms = 0;
   bool operator==(const TimeMark&) const = default;
-  template <class V> static void describe(V& v, auto& m) {
+  template <class V>
+  static void describe(V& v, auto& m) {
     v.field(m.offset);
     v.field(m.ms);
   }
@@ -37,7 +39,8 @@ struct ProducerHorizon {
   std::int8_t kind = 0;
   Offset before;
   bool operator==(const ProducerHorizon&) const = default;
-  template <class V> static void describe(V& v, auto& m) {
+  template <class V>
+  static void describe(V& v, auto& m) {
     v.field(m.at);
     v.field(m.kind);
     v.field(m.before);
@@ -46,17 +49,18 @@ struct ProducerHorizon {
 
 struct Manifest {
   PartitionId partition;
-  std::uint64_t applied = 0;                 // changes up to this number (MetaEntry::number) are in it
+  std::uint64_t applied = 0;  // changes up to this number (MetaEntry::number) are in it
   Offset log_start;
-  std::vector<SegmentInfo> segments;         // by base; the last one is active
+  std::vector<SegmentInfo> segments;  // by base; the last one is active
   std::vector<EpochStart> epochs;
   std::vector<TimeMark> marks;
-  std::vector<ProducerHorizon> horizons;     // since the oldest snapshot
-  std::vector<Offset> snapshots;             // of producers; oldest first, at most two
-  std::uint32_t next_version = 1;            // for compaction
-  Offset compacted_through;                  // what lies below was compacted once
+  std::vector<ProducerHorizon> horizons;  // since the oldest snapshot
+  std::vector<Offset> snapshots;          // of producers; oldest first, at most two
+  std::uint32_t next_version = 1;         // for compaction
+  Offset compacted_through;               // what lies below was compacted once
   std::string damage;
-  template <class V> static void describe(V& v, auto& m) {
+  template <class V>
+  static void describe(V& v, auto& m) {
     v.field(m.partition);
     v.field(m.applied);
     v.field(m.log_start);
@@ -74,13 +78,14 @@ struct Manifest {
 // Where a partition stood: everything before is in its segments, durable.
 struct FlushedPosition {
   PartitionId partition;
-  std::uint64_t manifest = 0;                // sequence of its manifest, at least
+  std::uint64_t manifest = 0;  // sequence of its manifest, at least
   Offset segment;
   std::uint32_t version = 0;
   std::uint64_t position = 0;
   Offset end;
   std::int64_t first_append_ms = -1, last_append_ms = -1;  // of that segment
-  template <class V> static void describe(V& v, auto& m) {
+  template <class V>
+  static void describe(V& v, auto& m) {
     v.field(m.partition);
     v.field(m.manifest);
     v.field(m.segment);
@@ -98,7 +103,8 @@ struct Checkpoint {
   std::uint64_t generation = 0, change = 0;  // highest numbers used so far
   bool clean = false;                        // the store was closed: nothing follows
   std::vector<FlushedPosition> partitions;
-  template <class V> static void describe(V& v, auto& m) {
+  template <class V>
+  static void describe(V& v, auto& m) {
     v.field(m.epoch);
     v.field(m.round);
     v.field(m.generation);

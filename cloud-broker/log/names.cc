@@ -40,8 +40,12 @@ std::optional<PartitionId> parse_partition_name(std::string_view name) {
 std::string partition_path(const PartitionId& id) {
   return fmt::format("{}/{}", partitions_directory, partition_name(id));
 }
-std::string segment_name(Offset base, std::uint32_t version) { return fmt::format("{:020}.{}.log", base.value(), version); }
-std::string index_name(Offset base, std::uint32_t version) { return fmt::format("{:020}.{}.index", base.value(), version); }
+std::string segment_name(Offset base, std::uint32_t version) {
+  return fmt::format("{:020}.{}.log", base.value(), version);
+}
+std::string index_name(Offset base, std::uint32_t version) {
+  return fmt::format("{:020}.{}.index", base.value(), version);
+}
 std::string snapshot_name(Offset end) { return fmt::format("{:020}.producers", end.value()); }
 std::string journal_path(std::uint32_t slot) { return fmt::format("{}/{}.journal", journal_directory, slot); }
 

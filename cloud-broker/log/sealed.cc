@@ -29,7 +29,8 @@ Result<Sealed> unseal(SealedKind kind, Bytes file, std::string_view name) {
     return bad("not a file of this kind, or cut short");
   const auto length = load_big<std::uint64_t>(file.data() + 24);
   if (length > file.size() - head) return bad("cut short");
-  if (record::crc32c(file.subspan(12, head - 12 + length), record::crc32c(file.first(8))) != load_big<std::uint32_t>(file.data() + 8))
+  if (record::crc32c(file.subspan(12, head - 12 + length), record::crc32c(file.first(8))) !=
+      load_big<std::uint32_t>(file.data() + 8))
     return bad("checksum does not match");
   if (file[5] > std::byte{sealed_format})
     return Error{Code::unsupported, std::string(name) + ": written by a newer version (format " +

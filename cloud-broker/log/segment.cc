@@ -37,7 +37,8 @@ class Window {
 
 std::string misfit(const record::BatchHeader& header, Offset next, bool holes) {
   if (header.magic != record::magic_v2) return fmt::format("magic {}", header.magic);
-  if (header.length < static_cast<std::int32_t>(record::header_bytes - record::length_end)) return fmt::format("length {}", header.length);
+  if (header.length < static_cast<std::int32_t>(record::header_bytes - record::length_end))
+    return fmt::format("length {}", header.length);
   if (header.last_offset_delta < 0) return fmt::format("last offset delta {}", header.last_offset_delta);
   if (holes ? header.base_offset < next : header.base_offset != next)
     return fmt::format("base offset {} where {} is due", header.base_offset.value(), next.value());

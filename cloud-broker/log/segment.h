@@ -15,14 +15,15 @@ namespace edgelog::broker::disklog {
 struct SegmentInfo {
   Offset base;
   std::uint32_t version = 0;
-  std::int8_t location = 0;                 // 0: beside the manifest; others are for later tiers
-  Offset end;                               // after the last batch
+  std::int8_t location = 0;  // 0: beside the manifest; others are for later tiers
+  Offset end;                // after the last batch
   std::uint64_t size = 0;
-  std::int64_t max_timestamp = -1;          // of its records
+  std::int64_t max_timestamp = -1;  // of its records
   std::int64_t first_append_ms = -1, last_append_ms = -1;
-  bool compacted = false;                   // offsets may have holes
+  bool compacted = false;  // offsets may have holes
   bool operator==(const SegmentInfo&) const = default;
-  template <class V> static void describe(V& v, auto& m) {
+  template <class V>
+  static void describe(V& v, auto& m) {
     v.field(m.base);
     v.field(m.version);
     v.field(m.location);
@@ -36,23 +37,23 @@ struct SegmentInfo {
 };
 
 enum class WalkStop : unsigned char {
-  end,        // reached `to`, at the end of a batch
-  bad,        // what stands here is no whole batch that may follow: see `why`
-  enough,     // the visitor said so
+  end,     // reached `to`, at the end of a batch
+  bad,     // what stands here is no whole batch that may follow: see `why`
+  enough,  // the visitor said so
 };
 
 struct WalkResult {
   WalkStop stop = WalkStop::end;
-  std::uint64_t position = 0;               // where it stopped: the end of the last batch that was good
-  Offset next;                              // offset that follows it
+  std::uint64_t position = 0;  // where it stopped: the end of the last batch that was good
+  Offset next;                 // offset that follows it
   std::string why;
 };
 
 struct WalkPlan {
-  std::uint64_t from = 0, to = 0;           // bytes of the file; `from` begins a batch
-  Offset next;                              // offset expected there
-  bool holes = false;                       // offsets may jump forward
-  std::uint64_t check_from = 0;             // CRCs are checked of batches that begin here or later
+  std::uint64_t from = 0, to = 0;  // bytes of the file; `from` begins a batch
+  Offset next;                     // offset expected there
+  bool holes = false;              // offsets may jump forward
+  std::uint64_t check_from = 0;    // CRCs are checked of batches that begin here or later
 };
 
 using WalkVisitor = std::function<bool(const record::BatchHeader& header, std::uint64_t position)>;

@@ -10,7 +10,8 @@ namespace edgelog::broker::disklog {
 void SegmentIndex::add(const record::BatchHeader& header, std::uint64_t position) {
   if (position >= next_entry_at_) {
     ASSERT(position <= UINT32_MAX && header.base_offset - base_ <= std::int64_t{UINT32_MAX});  // L2
-    entries_.push_back({static_cast<std::uint32_t>(header.base_offset - base_), static_cast<std::uint32_t>(position), max_timestamp_});
+    entries_.push_back(
+        {static_cast<std::uint32_t>(header.base_offset - base_), static_cast<std::uint32_t>(position), max_timestamp_});
     next_entry_at_ = position + interval_bytes;
   }
   max_timestamp_ = std::max(max_timestamp_, header.max_timestamp);
@@ -60,7 +61,8 @@ Result<SegmentIndex> SegmentIndex::decode(Bytes file, const SegmentInfo& segment
   index.max_timestamp_ = load_big<std::int64_t>(payload.data() + 12);
   for (std::size_t at = 20; at < payload.size(); at += 16) {
     const std::byte* const p = payload.data() + at;
-    index.entries_.push_back({load_big<std::uint32_t>(p), load_big<std::uint32_t>(p + 4), load_big<std::int64_t>(p + 8)});
+    index.entries_.push_back(
+        {load_big<std::uint32_t>(p), load_big<std::uint32_t>(p + 4), load_big<std::int64_t>(p + 8)});
   }
   if (!index.entries_.empty()) index.next_entry_at_ = index.entries_.back().position + interval_bytes;
   return index;

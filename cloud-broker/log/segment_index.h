@@ -21,9 +21,9 @@ class SegmentIndex {
 
   struct Place {
     std::uint64_t position = 0;
-    Offset offset;                          // base offset of the batch there, the expected one of an empty segment
+    Offset offset;  // base offset of the batch there, the expected one of an empty segment
   };
-  Place find_offset(Offset offset) const;   // at or before the batch that holds it
+  Place find_offset(Offset offset) const;         // at or before the batch that holds it
   Place find_time(std::int64_t timestamp) const;  // no batch before it has a timestamp that large
 
   std::int64_t max_timestamp() const { return max_timestamp_; }

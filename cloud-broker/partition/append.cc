@@ -23,8 +23,10 @@ ProducerBatch producer_batch(const record::BatchHeader& header, Offset base) {
 AppendResult PartitionLog::append(MutableBytes batch, Appender appender, WallMillis wall) {
   if (!why_damaged.empty()) return {.error = storage_error};
   const auto header = record::parse_header(batch);
-  if (!header || header->total_bytes() != batch.size() || header->last_offset_delta < 0) return {.error = corrupt_message};
-  if (appender == Appender::client && batch.size() > static_cast<std::size_t>(settings.max_message_bytes)) return {.error = message_too_large};
+  if (!header || header->total_bytes() != batch.size() || header->last_offset_delta < 0)
+    return {.error = corrupt_message};
+  if (appender == Appender::client && batch.size() > static_cast<std::size_t>(settings.max_message_bytes))
+    return {.error = message_too_large};
   if (batch.size() > static_cast<std::size_t>(settings.segment_bytes)) return {.error = record_list_too_large};
   if (header->producer_id != no_producer) {
     const ProducerVerdict verdict = producers.check(producer_batch(*header, end));
@@ -58,7 +60,8 @@ std::int16_t PartitionLog::make_room(std::uint64_t bytes, std::int64_t append_ms
   if (to.info.size + bytes <= to.reserved) return 0;
   // Ahead of the need, in proportion to what the segment holds: many small partitions must not fill the disk.
   const std::uint64_t ahead = std::clamp<std::uint64_t>(to.info.size / 4, reserve_min, reserve_max);
-  const std::uint64_t most = std::max<std::uint64_t>(static_cast<std::uint64_t>(settings.segment_bytes), to.info.size + bytes);
+  const std::uint64_t most =
+      std::max<std::uint64_t>(static_cast<std::uint64_t>(settings.segment_bytes), to.info.size + bytes);
   for (const std::uint64_t extra : {ahead, std::uint64_t{0}}) {
     const std::uint64_t until = std::min(to.info.size + bytes + extra, most);
     if (!context_.has_room(until - to.reserved)) continue;
@@ -120,8 +123,10 @@ void PartitionLog::mark_time(std::int64_t append_ms) {
   context_.change(id, disklog::MetaKind::mark, end.value(), append_ms);
 }
 
-void PartitionLog::note_batch(Segment& segment, const record::BatchHeader& header, std::uint64_t position, bool with_producers) {
-  if (epochs.empty() || epochs.back().epoch < header.leader_epoch) epochs.push_back({header.leader_epoch, header.base_offset});
+void PartitionLog::note_batch(Segment& segment, const record::BatchHeader& header, std::uint64_t position,
+                              bool with_producers) {
+  if (epochs.empty() || epochs.back().epoch < header.leader_epoch)
+    epochs.push_back({header.leader_epoch, header.base_offset});
   if (segment.index) segment.index->add(header, position);
   segment.info.max_timestamp = std::max(segment.info.max_timestamp, header.max_timestamp);
   if (with_producers && header.producer_id != no_producer) {
@@ -166,7 +171,8 @@ Status PartitionLog::roll(std::int64_t append_ms) {
   active().info.first_append_ms = -1;
   active().info.last_append_ms = append_ms;
   manifest_dirty = segments_dirty = true;
-  context_.change(id, disklog::MetaKind::rolled, end.value(), 0, static_cast<std::int64_t>(was.size), was.last_append_ms);
+  context_.change(id, disklog::MetaKind::rolled, end.value(), 0, static_cast<std::int64_t>(was.size),
+                  was.last_append_ms);
   return Ok{};
 }
 
@@ -186,7 +192,8 @@ Status PartitionLog::write_ending() {
 
 Status PartitionLog::write_snapshot() {
   if (newest_snapshot() == end) return Ok{};
-  const Buffer bytes = disklog::seal(disklog::SealedKind::producers, static_cast<std::uint64_t>(end.value()), producers.snapshot());
+  const Buffer bytes =
+      disklog::seal(disklog::SealedKind::producers, static_cast<std::uint64_t>(end.value()), producers.snapshot());
   auto written = disklog::write_file(context_.disk, snapshot_path(end), bytes);
   if (!written) return std::move(written).error();
   context_.disk.close(*written);

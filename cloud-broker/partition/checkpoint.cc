@@ -133,8 +133,9 @@ Status StoreState::write_manifests(int twin) {
       PartitionLog& log = partition->log();
       if (!log.manifest_dirty || log.segments.empty()) continue;
       log.manifest_dirty = false;
-      checkpoint_->manifests.push_back({&log, log.durable_snapshot,
-                                        disklog::seal(disklog::SealedKind::manifest, ++log.manifest_sequence, disklog::encode(log.manifest()))});
+      checkpoint_->manifests.push_back(
+          {&log, log.durable_snapshot,
+           disklog::seal(disklog::SealedKind::manifest, ++log.manifest_sequence, disklog::encode(log.manifest()))});
     }
   }
   for (auto& [log, snapshot, bytes] : checkpoint_->manifests) {
@@ -163,7 +164,8 @@ Status StoreState::write_checkpoint(int twin) {
       position.manifest = std::max<std::uint64_t>(1, partition->log().manifest_sequence);
       state.partitions.push_back(position);
     }
-    checkpoint_->checkpoint = disklog::seal(disklog::SealedKind::checkpoint, ++checkpoint_sequence_, disklog::encode(state));
+    checkpoint_->checkpoint =
+        disklog::seal(disklog::SealedKind::checkpoint, ++checkpoint_sequence_, disklog::encode(state));
   }
   auto file = disklog::write_file(disk_, disklog::twin_path(disklog::checkpoint_slots, twin), checkpoint_->checkpoint);
   if (!file) return std::move(file).error();
@@ -181,7 +183,8 @@ void StoreState::end_checkpoint() {
     PartitionLog& log = partition->log();
     // Two snapshots are kept: if one cannot be read, the other and the log after it tell the same.
     while (log.snapshots.size() > 2 && log.snapshots[2] <= log.confirmed_snapshot) {
-      if (auto removed = disk_.remove(log.snapshot_path(log.snapshots[0])); !removed) LOG(warning, "{}", removed.error().what);
+      if (auto removed = disk_.remove(log.snapshot_path(log.snapshots[0])); !removed)
+        LOG(warning, "{}", removed.error().what);
       log.snapshots.erase(log.snapshots.begin());
       std::erase_if(log.horizons, [&](const auto& horizon) { return horizon.at < log.snapshots[0]; });
       log.horizons_applied = log.horizons.size();

@@ -13,28 +13,33 @@
 namespace edgelog::broker {
 namespace {
 
-constexpr std::size_t key_bytes_max = 128u << 20;   // of the map; what does not fit waits for the next pass
+constexpr std::size_t key_bytes_max = 128u << 20;  // of the map; what does not fit waits for the next pass
 constexpr std::size_t plain_bytes_max = 256u << 20;
 constexpr std::size_t write_bytes = 1u << 20;
 
 // Copies what stays of some segments into one new file.
 class Rewriter {
  public:
-  Rewriter(StoreContext& context, const PartitionLog& log, const LatestOffsets& latest, WallMillis wall, port::FileId to, Offset base)
+  Rewriter(StoreContext& context, const PartitionLog& log, const LatestOffsets& latest, WallMillis wall,
+           port::FileId to, Offset base)
       : context_(context), log_(log), latest_(latest), wall_(wall), to_(to), index(base) {}
 
   Status copy(Segment& from, port::FileId file) {
     Status failed = Ok{};
     Buffer batch;
     const disklog::WalkPlan plan{0, from.info.size, from.info.base, from.info.compacted, 0};
-    auto walked = disklog::walk(context_.disk, file, plan, [&](const record::BatchHeader& header, std::uint64_t position) {
-      batch.resize(header.total_bytes());
-      auto got = context_.disk.read(file, position, batch);
-      if (!got) failed = std::move(got).error();
-      else if (*got != batch.size()) failed = Error{Code::corrupt, "cut short"};
-      else failed = take(header, batch);
-      return static_cast<bool>(failed);
-    });
+    auto walked =
+        disklog::walk(context_.disk, file, plan, [&](const record::BatchHeader& header, std::uint64_t position) {
+          batch.resize(header.total_bytes());
+          auto got = context_.disk.read(file, position, batch);
+          if (!got)
+            failed = std::move(got).error();
+          else if (*got != batch.size())
+            failed = Error{Code::corrupt, "cut short"};
+          else
+            failed = take(header, batch);
+          return static_cast<bool>(failed);
+        });
     if (!walked) return std::move(walked).error();
     if (!failed) return failed;
     if (walked->stop != disklog::WalkStop::end) return Error{Code::corrupt, walked->why};
@@ -93,7 +98,8 @@ class Rewriter {
   // Without records a batch stays only to remember its producer (and a control batch as it is).
   Status keep_if_needed(const record::BatchHeader& header, const Buffer& batch) {
     if (header.control()) return put(batch);
-    if (header.producer_id == no_producer || log_.producers.last_offset(header.producer_id) != header.last_offset()) return Ok{};
+    if (header.producer_id == no_producer || log_.producers.last_offset(header.producer_id) != header.last_offset())
+      return Ok{};
     if (header.count == 0) return put(batch);
     builder_.reset(header.base_timestamp);
     Buffer empty;
@@ -106,8 +112,9 @@ class Rewriter {
   Status rewrite(const record::BatchHeader& header, record::RecordReader reader, bool past, bool tombstones) {
     auto how = as_before(header);
     const bool append_time = header.has(record::attribute::log_append_time);
-    const std::int64_t horizon = header.has(record::attribute::delete_horizon) ? header.base_timestamp
-                                                                                : wall_.value() + log_.settings.delete_retention_ms;
+    const std::int64_t horizon = header.has(record::attribute::delete_horizon)
+                                     ? header.base_timestamp
+                                     : wall_.value() + log_.settings.delete_retention_ms;
     if (tombstones) {
       how.delete_horizon_ms = horizon;
       builder_.reset(horizon);
@@ -159,27 +166,30 @@ Result<Offset> collect_keys(StoreContext& context, PartitionLog& log, Offset fro
     if (!file) return std::move(file).error();
     const disklog::WalkPlan plan{0, segment.info.size, segment.info.base, segment.info.compacted, 0};
     Status failed = Ok{};
-    auto walked = disklog::walk(context.disk, *file, plan, [&](const record::BatchHeader& header, std::uint64_t position) {
-      if (header.control()) return true;
-      batch.resize(header.total_bytes());
-      auto got = context.disk.read(*file, position, batch);
-      if (!got) {
-        failed = std::move(got).error();
-        return false;
-      }
-      auto reader = record::open_records(batch, header, context.scratch, plain_bytes_max);
-      if (!reader) return true;
-      record::RecordView view;
-      while (reader->next(view)) {
-        if (!view.key) continue;
-        const auto [at, fresh] = latest.insert_or_assign(std::string(as_text(*view.key)), header.base_offset + view.offset_delta);
-        if (fresh) bytes += at->first.size() + 64;
-      }
-      return true;
-    });
+    auto walked =
+        disklog::walk(context.disk, *file, plan, [&](const record::BatchHeader& header, std::uint64_t position) {
+          if (header.control()) return true;
+          batch.resize(header.total_bytes());
+          auto got = context.disk.read(*file, position, batch);
+          if (!got) {
+            failed = std::move(got).error();
+            return false;
+          }
+          auto reader = record::open_records(batch, header, context.scratch, plain_bytes_max);
+          if (!reader) return true;
+          record::RecordView view;
+          while (reader->next(view)) {
+            if (!view.key) continue;
+            const auto [at, fresh] =
+                latest.insert_or_assign(std::string(as_text(*view.key)), header.base_offset + view.offset_delta);
+            if (fresh) bytes += at->first.size() + 64;
+          }
+          return true;
+        });
     if (!walked) return std::move(walked).error();
     if (!failed) return std::move(failed).error();
-    if (walked->stop != disklog::WalkStop::end) return Error{Code::corrupt, log.segment_path(segment.info) + ": " + walked->why};
+    if (walked->stop != disklog::WalkStop::end)
+      return Error{Code::corrupt, log.segment_path(segment.info) + ": " + walked->why};
     through = segment.info.end;
   }
   return through;
@@ -208,8 +218,10 @@ Status PartitionLog::compact(WallMillis wall) {
     const auto& info = segments[i].info;
     const bool joins = !groups.empty() && size + info.size <= static_cast<std::uint64_t>(settings.segment_bytes) &&
                        info.end - groups.back().first <= INT32_MAX;
-    if (joins) groups.back().second = info.end;
-    else groups.emplace_back(info.base, info.end);
+    if (joins)
+      groups.back().second = info.end;
+    else
+      groups.emplace_back(info.base, info.end);
     size = joins ? size + info.size : info.size;
   }
   for (const auto& [base, end_offset] : groups) {
@@ -220,7 +232,8 @@ Status PartitionLog::compact(WallMillis wall) {
 
 Status PartitionLog::rewrite_group(Offset base, Offset group_end, WallMillis wall, const LatestOffsets& latest) {
   std::uint64_t input = 0;
-  for (const auto& segment : segments) if (segment.info.base >= base && segment.info.end <= group_end) input += segment.info.size;
+  for (const auto& segment : segments)
+    if (segment.info.base >= base && segment.info.end <= group_end) input += segment.info.size;
   if (!context_.has_room(input)) return Error{Code::full, "compaction: no space"};
   Segment made;
   made.info.base = base;
@@ -269,12 +282,14 @@ Status PartitionLog::rewrite_group(Offset base, Offset group_end, WallMillis wal
 
 // The new file is durable. It takes the place of the old ones unless they changed meanwhile.
 void PartitionLog::swap_in(const disklog::SegmentInfo& info, const std::vector<std::uint32_t>& versions) {
-  const auto first = std::find_if(segments.begin(), segments.end(), [&](const Segment& s) { return s.info.base == info.base; });
+  const auto first =
+      std::find_if(segments.begin(), segments.end(), [&](const Segment& s) { return s.info.base == info.base; });
   std::size_t count = 0;
   for (auto at = first; at != segments.end() && at->info.base < info.end; ++at, ++count) {
     if (count >= versions.size() || at->info.version != versions[count]) break;
   }
-  const bool same = !removed && count == versions.size() && first != segments.end() && std::next(first, static_cast<std::ptrdiff_t>(count)) != segments.end();
+  const bool same = !removed && count == versions.size() && first != segments.end() &&
+                    std::next(first, static_cast<std::ptrdiff_t>(count)) != segments.end();
   if (!same || !why_damaged.empty()) {
     if (!removed) context_.doomed.push_back(segment_path(info));
     return;
@@ -294,7 +309,8 @@ void PartitionLog::swap_in(const disklog::SegmentInfo& info, const std::vector<s
   compacted_through = std::max(compacted_through, info.end);
   manifest_dirty = true;
   context_.metrics.compactions.add();
-  context_.change(id, disklog::MetaKind::replaced, info.base.value(), info.end.value(), info.version, static_cast<std::int64_t>(info.size));
+  context_.change(id, disklog::MetaKind::replaced, info.base.value(), info.end.value(), info.version,
+                  static_cast<std::int64_t>(info.size));
 }
 
 Status PartitionLog::broken(const Error& error) {

@@ -32,13 +32,13 @@ struct StoreContext {
   disklog::FileCache files;
   record::Scratch scratch;
 
-  std::vector<PartitionLog*> dirty;               // with pending chunks, each once
+  std::vector<PartitionLog*> dirty;  // with pending chunks, each once
   std::vector<disklog::MetaEntry> pending_meta;
-  std::vector<std::string> doomed;                // files and directories to go once pending_meta is durable
+  std::vector<std::string> doomed;  // files and directories to go once pending_meta is durable
   std::uint64_t pending_bytes = 0;
-  std::uint64_t last_change = 0;                  // number of the latest MetaEntry
+  std::uint64_t last_change = 0;  // number of the latest MetaEntry
   bool full = false;
-  std::function<void(Error)> fail;                // the disk failed: the end
+  std::function<void(Error)> fail;  // the disk failed: the end
 
   void change(const PartitionId& partition, disklog::MetaKind kind, std::int64_t a = 0, std::int64_t b = 0,
               std::int64_t c = 0, std::int64_t d = 0) {

@@ -41,16 +41,20 @@ Result<StoreIdentity> parse_meta(std::string_view text) {
   while (!text.empty()) {
     const auto line = text.substr(0, text.find('\n'));
     text.remove_prefix(std::min(text.size(), line.size() + 1));
-    if (const auto sign = line.find('='); sign != std::string_view::npos) values[std::string(line.substr(0, sign))] = line.substr(sign + 1);
+    if (const auto sign = line.find('='); sign != std::string_view::npos)
+      values[std::string(line.substr(0, sign))] = line.substr(sign + 1);
   }
   if (values["format"] != std::to_string(meta_format))
-    return Error{Code::unsupported, fmt::format("{}: data format '{}' is not known here (this version knows {}): written by a newer version?",
-                                                disklog::meta_file, values["format"], meta_format)};
+    return Error{
+        Code::unsupported,
+        fmt::format("{}: data format '{}' is not known here (this version knows {}): written by a newer version?",
+                    disklog::meta_file, values["format"], meta_format)};
   StoreIdentity identity;
   const auto directory = disklog::parse_hex(values["directory"]);
   char* end = nullptr;
   const long node = std::strtol(values["node"].c_str(), &end, 10);
-  if (!directory || values["cluster"].empty() || values["node"].empty() || *end != '\0') return bad("a line is missing or malformed");
+  if (!directory || values["cluster"].empty() || values["node"].empty() || *end != '\0')
+    return bad("a line is missing or malformed");
   identity.cluster_id = values["cluster"];
   identity.node = NodeId{static_cast<std::int32_t>(node)};
   identity.directory = *directory;
@@ -73,7 +77,8 @@ Status StoreState::open_identity() {
   if (bytes.error().code != Code::not_found) return std::move(bytes).error();
   if (auto names = disk_.list(disklog::partitions_directory); names && !names->empty())
     return Error{Code::corrupt, fmt::format("{} is missing, but there are partitions", disklog::meta_file)};
-  context.identity.cluster_id = context.config.cluster_id.empty() ? base64url(context.config.fresh) : context.config.cluster_id;
+  context.identity.cluster_id =
+      context.config.cluster_id.empty() ? base64url(context.config.fresh) : context.config.cluster_id;
   context.identity.node = context.config.node;
   context.identity.directory = context.config.fresh;
   const std::string made = std::string(disklog::meta_file) + ".new";

@@ -20,17 +20,17 @@ namespace edgelog::broker {
 class PartitionLog;
 
 struct AppendResult {
-  std::int16_t error = 0;                // Kafka's code; everything below is -1 unless 0
-  Offset base_offset{-1};                // of a duplicate: where it was appended the first time
+  std::int16_t error = 0;  // Kafka's code; everything below is -1 unless 0
+  Offset base_offset{-1};  // of a duplicate: where it was appended the first time
   Offset log_start{-1};
-  Offset commit_at{-1};                  // answer with acks=all once committed() >= this; holds for duplicates too
-  bool duplicate = false;                // nothing was appended
+  Offset commit_at{-1};    // answer with acks=all once committed() >= this; holds for duplicates too
+  bool duplicate = false;  // nothing was appended
 };
 
 struct ReadResult {
-  std::int16_t error = 0;                // OFFSET_OUT_OF_RANGE(1), KAFKA_STORAGE_ERROR(56)
-  Buffer batches;                        // whole batches, the first one holds `from` or is the next after it; may be empty
-  Offset next{-1};                       // offset after the last batch in it, `from` if it is empty
+  std::int16_t error = 0;  // OFFSET_OUT_OF_RANGE(1), KAFKA_STORAGE_ERROR(56)
+  Buffer batches;          // whole batches, the first one holds `from` or is the next after it; may be empty
+  Offset next{-1};         // offset after the last batch in it, `from` if it is empty
 };
 
 struct EpochEnd {
@@ -40,14 +40,14 @@ struct EpochEnd {
 
 struct TimedOffset {
   std::int16_t error = 0;
-  Offset offset{-1};                     // -1: there is none
+  Offset offset{-1};  // -1: there is none
   std::int64_t timestamp = -1;
   LeaderEpoch epoch{-1};
 };
 
 enum class Appender : unsigned char {
-  client,        // max.message.bytes and the producer rules hold
-  coordinator,   // an internal log's own records
+  client,       // max.message.bytes and the producer rules hold
+  coordinator,  // an internal log's own records
 };
 
 class Partition {
@@ -64,7 +64,8 @@ class Partition {
   // `batch`: exactly one v2 batch, checked by the caller (lengths, CRC, records, timestamps). Its base offset
   // and leader epoch are stamped in place. Errors: 2 CORRUPT_MESSAGE (not one whole batch), 7 REQUEST_TIMED_OUT
   // (too much waits for the disk), 10 MESSAGE_TOO_LARGE, 18 RECORD_LIST_TOO_LARGE, 45 and 47 (producer rules,
-  // kafka-protocol.md 3.5), 56 (damaged, or no space). After an append the caller's turn ends with Store::end_of_turn().
+  // kafka-protocol.md 3.5), 56 (damaged, or no space). After an append the caller's turn ends with
+  // Store::end_of_turn().
   AppendResult append(MutableBytes batch, Appender appender, WallMillis wall);
 
   // Whole batches from the one that holds `from`, all below `limit` (usually committed()), at most `bytes_max`,
@@ -75,14 +76,14 @@ class Partition {
   Offset log_start() const;
   Offset end() const;
   Offset flushed() const;
-  Offset committed() const;              // high watermark
-  Offset last_stable() const;            // == committed() until there are transactions
+  Offset committed() const;    // high watermark
+  Offset last_stable() const;  // == committed() until there are transactions
 
   // Goes up with every start of the node; never back.
   LeaderEpoch leader_epoch() const;
   // OffsetForLeaderEpoch, kafka-protocol.md 3.7: the largest epoch <= `epoch` and where it ends; -1/-1: unknown.
   EpochEnd end_offset_for_epoch(LeaderEpoch epoch) const;
-  LeaderEpoch epoch_at(Offset offset) const;   // of the batch at this offset; -1: none known
+  LeaderEpoch epoch_at(Offset offset) const;  // of the batch at this offset; -1: none known
 
   // ListOffsets: the first record below `limit` whose timestamp is >= `timestamp`; and the one with the largest.
   TimedOffset offset_for_time(std::int64_t timestamp, Offset limit);

@@ -16,11 +16,11 @@
 namespace edgelog::broker {
 
 struct Segment {
-  disklog::SegmentInfo info;                   // of the active one too, as appended
+  disklog::SegmentInfo info;  // of the active one too, as appended
   disklog::FileCache::Key key = 0;
-  std::uint64_t reserved = 0;                  // bytes of the file that have room on the disk
-  std::uint64_t synced = 0;                    // bytes known to be durable in the segment itself
-  bool named = false;                          // its directory entry is durable
+  std::uint64_t reserved = 0;                    // bytes of the file that have room on the disk
+  std::uint64_t synced = 0;                      // bytes known to be durable in the segment itself
+  bool named = false;                            // its directory entry is durable
   std::unique_ptr<disklog::SegmentIndex> index;  // of closed ones: loaded on use
 };
 
@@ -46,29 +46,29 @@ class PartitionLog {
   const Segment& active() const { return segments.back(); }
   Status add_segment(Offset base, std::uint32_t version);
   Status roll(std::int64_t append_ms);
-  void retain(WallMillis wall);                // retention by time and size; rolls what is old
+  void retain(WallMillis wall);  // retention by time and size; rolls what is old
   void expire_producers(WallMillis wall);
   void evict_producers(std::size_t count);
-  void trim();                                 // lets go of segments below log_start
+  void trim();  // lets go of segments below log_start
   void set_log_start(Offset offset);
-  Status compact(WallMillis wall);             // a pass over the closed segments, if it is worth one
+  Status compact(WallMillis wall);  // a pass over the closed segments, if it is worth one
   void damage(std::string why);
   disklog::Manifest manifest() const;
-  void restore(disklog::Manifest from);        // all but sizes of the active segment, producers and end
+  void restore(disklog::Manifest from);  // all but sizes of the active segment, producers and end
   // The batch stands in the log.
   void note_batch(Segment& segment, const record::BatchHeader& header, std::uint64_t position, bool with_producers);
-  void apply_horizons(Offset before);          // those at `before` or earlier that were not applied yet
+  void apply_horizons(Offset before);  // those at `before` or earlier that were not applied yet
   Result<port::FileId> file(Segment& segment, port::OpenMode mode = port::OpenMode::existing);
   std::uint64_t disk_bytes(const Segment& segment) const;  // of its file, written so far
   Result<disklog::SegmentIndex*> index_of(Segment& segment);
   std::string path() const { return disklog::partition_path(id); }
   std::string segment_path(const disklog::SegmentInfo& info) const;
   std::string snapshot_path(Offset end) const;
-  void forget_files();                         // closes descriptors, of a partition that goes
+  void forget_files();  // closes descriptors, of a partition that goes
   Segment* find_segment(Offset base);
   Offset newest_snapshot() const { return snapshots.empty() ? Offset{-1} : snapshots.back(); }
   Status write_snapshot();
-  Status write_ending();                       // snapshot and index of the active segment, before a clean end
+  Status write_ending();  // snapshot and index of the active segment, before a clean end
 
   PartitionId id;
   TopicSettings settings;
@@ -76,34 +76,34 @@ class PartitionLog {
   Partition* facade = nullptr;
   bool removed = false;
 
-  std::vector<Segment> segments;               // by base, never empty but in recovery
+  std::vector<Segment> segments;  // by base, never empty but in recovery
   Offset log_start, end, flushed, committed;
   std::vector<disklog::EpochStart> epochs;
   std::vector<disklog::TimeMark> marks;
   std::vector<disklog::ProducerHorizon> horizons;
-  std::size_t horizons_applied = 0;            // in recovery
+  std::size_t horizons_applied = 0;  // in recovery
   Producers producers;
-  std::vector<Offset> snapshots;               // in files; the last may not be durable yet
-  Offset durable_snapshot{-1};                 // those up to it are on the disk, and so is what they tell of
-  Offset confirmed_snapshot{-1};               // and a durable manifest names this one
+  std::vector<Offset> snapshots;  // in files; the last may not be durable yet
+  Offset durable_snapshot{-1};    // those up to it are on the disk, and so is what they tell of
+  Offset confirmed_snapshot{-1};  // and a durable manifest names this one
   std::uint64_t bytes_since_snapshot = 0;
   std::uint32_t next_version = 1;
   Offset compacted_through;
-  int compacting = 0;                          // new files that are being synced
+  int compacting = 0;  // new files that are being synced
 
   std::vector<PendingChunk> pending;
   std::uint64_t pending_bytes = 0;
-  std::uint64_t manifest_sequence = 0;         // of the newest written
-  bool manifest_dirty = true;                  // the manifest lacks something that the journal has
-  bool segments_dirty = true;                  // segments hold something that no checkpoint covers
-  bool touched = false;                        // since it was opened
-  bool named = false;                          // the directory's own entry is durable
+  std::uint64_t manifest_sequence = 0;  // of the newest written
+  bool manifest_dirty = true;           // the manifest lacks something that the journal has
+  bool segments_dirty = true;           // segments hold something that no checkpoint covers
+  bool touched = false;                 // since it was opened
+  bool named = false;                   // the directory's own entry is durable
 
  private:
   struct Spot {
-    std::size_t segment = 0;                   // number in segments
+    std::size_t segment = 0;  // number in segments
     std::uint64_t position = 0;
-    Offset offset;                             // of the batch there
+    Offset offset;  // of the batch there
   };
   struct ReadHint {
     disklog::FileCache::Key key = 0;
@@ -117,9 +117,11 @@ class PartitionLog {
   void mark_time(std::int64_t append_ms);
   std::size_t segment_holding(Offset offset) const;
   Result<std::optional<Spot>> find_batch(Offset from);
-  Result<std::optional<Buffer>> cut(const Spot& spot, std::size_t bytes_max, bool at_least_one, Offset limit, Offset& next);
+  Result<std::optional<Buffer>> cut(const Spot& spot, std::size_t bytes_max, bool at_least_one, Offset limit,
+                                    Offset& next);
   std::string judge(Bytes batch, const record::BatchHeader& header, Offset due, bool holes) const;
-  Result<TimedOffset> record_for_time(std::size_t segment, std::uint64_t position, std::int64_t timestamp, Offset limit);
+  Result<TimedOffset> record_for_time(std::size_t segment, std::uint64_t position, std::int64_t timestamp,
+                                      Offset limit);
   std::int16_t failed(const Error& error);
   Offset expiry_horizon(Duration memory, WallMillis wall) const;
   void forget_producers(ProducerKind kind, Offset before);

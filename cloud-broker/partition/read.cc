@@ -38,14 +38,17 @@ Result<disklog::SegmentIndex*> PartitionLog::index_of(Segment& segment) {
   if (!opened) return std::move(opened).error();
   auto index = std::make_unique<disklog::SegmentIndex>(segment.info.base);
   const disklog::WalkPlan plan{0, segment.info.size, segment.info.base, segment.info.compacted, segment.info.size};
-  auto walked = disklog::walk(context_.disk, *opened, plan, [&](const record::BatchHeader& header, std::uint64_t position) {
-    index->add(header, position);
-    return true;
-  });
+  auto walked =
+      disklog::walk(context_.disk, *opened, plan, [&](const record::BatchHeader& header, std::uint64_t position) {
+        index->add(header, position);
+        return true;
+      });
   if (!walked) return std::move(walked).error();
   // Compaction may have taken the last records.
-  if (walked->stop != disklog::WalkStop::end || (segment.info.compacted ? walked->next > segment.info.end : walked->next != segment.info.end))
-    return Error{Code::corrupt, fmt::format("{} at byte {}: {}", segment_path(segment.info), walked->position, walked->why)};
+  if (walked->stop != disklog::WalkStop::end ||
+      (segment.info.compacted ? walked->next > segment.info.end : walked->next != segment.info.end))
+    return Error{Code::corrupt,
+                 fmt::format("{} at byte {}: {}", segment_path(segment.info), walked->position, walked->why)};
   segment.index = std::move(index);
   write_index(segment);
   return segment.index.get();
@@ -58,7 +61,8 @@ Result<std::optional<PartitionLog::Spot>> PartitionLog::find_batch(Offset from) 
     if (segment.info.end <= from || segment.info.size == 0) continue;
     const std::uint64_t to = disk_bytes(segment);
     for (const auto& hint : hints_) {
-      const bool good = hint.key == segment.key && hint.offset == from && from >= segment.info.base && hint.position < to;
+      const bool good =
+          hint.key == segment.key && hint.offset == from && from >= segment.info.base && hint.position < to;
       if (good) return std::optional(Spot{number, hint.position, from});
     }
     auto index = index_of(segment);
@@ -68,14 +72,16 @@ Result<std::optional<PartitionLog::Spot>> PartitionLog::find_batch(Offset from) 
     if (!opened) return std::move(opened).error();
     std::optional<Spot> spot;
     const disklog::WalkPlan plan{place.position, to, place.offset, segment.info.compacted, to};
-    auto walked = disklog::walk(context_.disk, *opened, plan, [&](const record::BatchHeader& header, std::uint64_t position) {
-      if (header.next_offset() <= from) return true;
-      spot = Spot{number, position, header.base_offset};
-      return false;
-    });
+    auto walked =
+        disklog::walk(context_.disk, *opened, plan, [&](const record::BatchHeader& header, std::uint64_t position) {
+          if (header.next_offset() <= from) return true;
+          spot = Spot{number, position, header.base_offset};
+          return false;
+        });
     if (!walked) return std::move(walked).error();
     if (walked->stop == disklog::WalkStop::bad)
-      return Error{Code::corrupt, fmt::format("{} at byte {}: {}", segment_path(segment.info), walked->position, walked->why)};
+      return Error{Code::corrupt,
+                   fmt::format("{} at byte {}: {}", segment_path(segment.info), walked->position, walked->why)};
     if (spot) return spot;
   }
   return std::optional<Spot>{};
@@ -86,12 +92,14 @@ Result<std::optional<PartitionLog::Spot>> PartitionLog::find_batch(Offset from) 
 std::string PartitionLog::judge(Bytes batch, const record::BatchHeader& header, Offset due, bool holes) const {
   if (auto why = disklog::misfit(header, due, holes); !why.empty()) return why;
   if (record::compute_crc(batch) != header.crc) return "checksum does not match";
-  if (epoch_at(header.base_offset) != header.leader_epoch) return fmt::format("leader epoch {}", header.leader_epoch.value());
+  if (epoch_at(header.base_offset) != header.leader_epoch)
+    return fmt::format("leader epoch {}", header.leader_epoch.value());
   return {};
 }
 
 // Whole batches from `spot` on. Nothing: the first one does not fit into the limits.
-Result<std::optional<Buffer>> PartitionLog::cut(const Spot& spot, std::size_t bytes_max, bool at_least_one, Offset limit, Offset& next) {
+Result<std::optional<Buffer>> PartitionLog::cut(const Spot& spot, std::size_t bytes_max, bool at_least_one,
+                                                Offset limit, Offset& next) {
   Segment& segment = segments[spot.segment];
   auto opened = file(segment);
   if (!opened) return std::move(opened).error();
@@ -119,7 +127,8 @@ Result<std::optional<Buffer>> PartitionLog::cut(const Spot& spot, std::size_t by
       if (!got) return std::move(got).error();
       if (*got < total) return bad(size, "cut short in a batch");
     }
-    if (auto why = judge(Bytes(bytes).subspan(size, total), *header, next, segment.info.compacted); !why.empty()) return bad(size, why);
+    if (auto why = judge(Bytes(bytes).subspan(size, total), *header, next, segment.info.compacted); !why.empty())
+      return bad(size, why);
     size += total;
     next = header->next_offset();
   }
@@ -168,7 +177,8 @@ LeaderEpoch PartitionLog::epoch_at(Offset offset) const {
 }
 
 // The first record of the batch at `position` with that timestamp or a later one, between log start and limit.
-Result<TimedOffset> PartitionLog::record_for_time(std::size_t number, std::uint64_t position, std::int64_t timestamp, Offset limit) {
+Result<TimedOffset> PartitionLog::record_for_time(std::size_t number, std::uint64_t position, std::int64_t timestamp,
+                                                  Offset limit) {
   Segment& segment = segments[number];
   auto opened = file(segment);
   if (!opened) return std::move(opened).error();
@@ -190,7 +200,8 @@ Result<TimedOffset> PartitionLog::record_for_time(std::size_t number, std::uint6
   while (reader->next(view)) {
     const Offset at = header->base_offset + view.offset_delta;
     const std::int64_t time = header->has(record::attribute::log_append_time)
-                                  ? header->max_timestamp : header->base_timestamp + view.timestamp_delta;
+                                  ? header->max_timestamp
+                                  : header->base_timestamp + view.timestamp_delta;
     if (at >= limit) break;
     if (at >= log_start && time >= timestamp) return TimedOffset{0, at, time, header->leader_epoch};
   }
@@ -211,12 +222,13 @@ TimedOffset PartitionLog::offset_for_time(std::int64_t timestamp, Offset limit) 
       auto opened = file(segments[number]);
       if (!opened) return {.error = failed(opened.error())};
       const disklog::WalkPlan plan{place.position, to, place.offset, segments[number].info.compacted, to};
-      auto walked = disklog::walk(context_.disk, *opened, plan, [&](const record::BatchHeader& header, std::uint64_t position) {
-        if (header.base_offset >= limit) return false;
-        if (header.max_timestamp >= timestamp && header.next_offset() > log_start) candidate = position;
-        place = {position + header.total_bytes(), header.next_offset()};
-        return !candidate;
-      });
+      auto walked =
+          disklog::walk(context_.disk, *opened, plan, [&](const record::BatchHeader& header, std::uint64_t position) {
+            if (header.base_offset >= limit) return false;
+            if (header.max_timestamp >= timestamp && header.next_offset() > log_start) candidate = position;
+            place = {position + header.total_bytes(), header.next_offset()};
+            return !candidate;
+          });
       if (!walked) return {.error = failed(walked.error())};
       if (!candidate) break;
       auto found = record_for_time(number, *candidate, timestamp, limit);

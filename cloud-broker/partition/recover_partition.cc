@@ -38,7 +38,8 @@ Status PartitionRecovery::load_manifest() {
   disklog::Manifest manifest;
   if (sealed && disklog::decode(sealed->payload, manifest) && manifest.partition == log_.id) {
     if (evidence_.checkpoint && sealed->sequence < evidence_.checkpoint->manifest)
-      log_.damage(fmt::format("manifest {} is older than the checkpoint's {}", sealed->sequence, evidence_.checkpoint->manifest));
+      log_.damage(fmt::format("manifest {} is older than the checkpoint's {}", sealed->sequence,
+                              evidence_.checkpoint->manifest));
     applied = manifest.applied;
     log_.manifest_sequence = sealed->sequence;
     std::string damage = std::exchange(manifest.damage, {});
@@ -79,11 +80,14 @@ void PartitionRecovery::apply(const disklog::MetaEntry& change) {
     case MetaKind::rolled: apply_rolled(change); break;
     case MetaKind::log_start: log_.log_start = std::max(log_.log_start, Offset{change.a}); break;
     case MetaKind::trimmed:
-      while (log_.segments.size() > 1 && log_.segments[1].info.base <= Offset{change.a}) log_.segments.erase(log_.segments.begin());
+      while (log_.segments.size() > 1 && log_.segments[1].info.base <= Offset{change.a})
+        log_.segments.erase(log_.segments.begin());
       while (log_.epochs.size() > 1 && log_.epochs[1].start <= log_.log_start) log_.epochs.erase(log_.epochs.begin());
       break;
     case MetaKind::replaced: apply_replaced(change); break;
-    case MetaKind::horizon: log_.horizons.push_back({Offset{change.a}, static_cast<std::int8_t>(change.b), Offset{change.c}}); break;
+    case MetaKind::horizon:
+      log_.horizons.push_back({Offset{change.a}, static_cast<std::int8_t>(change.b), Offset{change.c}});
+      break;
     case MetaKind::mark: log_.marks.push_back({Offset{change.a}, change.b}); break;
   }
 }
@@ -110,7 +114,8 @@ void PartitionRecovery::apply_replaced(const disklog::MetaEntry& change) {
   info.version = static_cast<std::uint32_t>(change.c);
   info.size = static_cast<std::uint64_t>(change.d);
   info.compacted = true;
-  auto first = std::find_if(log_.segments.begin(), log_.segments.end(), [&](const Segment& s) { return s.info.base >= base; });
+  auto first =
+      std::find_if(log_.segments.begin(), log_.segments.end(), [&](const Segment& s) { return s.info.base >= base; });
   auto last = first;
   for (; last != log_.segments.end() && last->info.base < end; ++last) {
     info.max_timestamp = std::max(info.max_timestamp, last->info.max_timestamp);
@@ -220,7 +225,8 @@ Status PartitionRecovery::load_producers() {
   log_.producers = Producers();
   log_.horizons_applied = 0;
   // Those of batches that may be cut are no good.
-  if (std::erase_if(log_.snapshots, [&](Offset snapshot) { return snapshot > durable_; }) > 0) log_.manifest_dirty = true;
+  if (std::erase_if(log_.snapshots, [&](Offset snapshot) { return snapshot > durable_; }) > 0)
+    log_.manifest_dirty = true;
   const bool had = !log_.snapshots.empty();
   while (!log_.snapshots.empty()) {
     const Offset newest = log_.snapshots.back();
@@ -237,7 +243,8 @@ Status PartitionRecovery::load_producers() {
   }
   log_.durable_snapshot = log_.confirmed_snapshot = log_.newest_snapshot();
   if (log_.snapshots.empty() && (had || log_.segments.front().info.base > Offset{0})) {
-    if (log_.segments.front().info.base > Offset{0}) log_.damage("no snapshot of producers can be read, and the log no longer begins at 0");
+    if (log_.segments.front().info.base > Offset{0})
+      log_.damage("no snapshot of producers can be read, and the log no longer begins at 0");
   }
   return Ok{};
 }
@@ -247,7 +254,8 @@ Status PartitionRecovery::load_producers() {
 Status PartitionRecovery::walk_segments() {
   const Offset snapshot = log_.newest_snapshot();
   Offset from = log_.segments.front().info.base;
-  if (evidence_.checkpoint) from = std::max(from, std::min(evidence_.checkpoint->end, snapshot.value() < 0 ? from : snapshot));
+  if (evidence_.checkpoint)
+    from = std::max(from, std::min(evidence_.checkpoint->end, snapshot.value() < 0 ? from : snapshot));
   std::size_t first = 0;
   while (first + 1 < log_.segments.size() && log_.segments[first + 1].info.base <= from) ++first;
   // What lies before is closed, vouched for, and its producers are in the snapshot.
@@ -302,16 +310,19 @@ Status PartitionRecovery::walk_segment(std::size_t number) {
   const Offset snapshot = log_.newest_snapshot();
   const std::uint64_t to = active ? *size : std::min(*size, told.size);
   const disklog::WalkPlan plan{0, to, told.base, told.compacted, check_from};
-  auto walked = disklog::walk(context_.disk, *file, plan, [&](const record::BatchHeader& header, std::uint64_t position) {
-    if (!tail_ && header.next_offset() > durable_) tail_ = {number, position};
-    log_.apply_horizons(header.base_offset);
-    log_.note_batch(segment, header, position, header.base_offset >= snapshot);
-    if (position >= check_from) context_.metrics.recovered_batches.add();
-    return true;
-  });
+  auto walked =
+      disklog::walk(context_.disk, *file, plan, [&](const record::BatchHeader& header, std::uint64_t position) {
+        if (!tail_ && header.next_offset() > durable_) tail_ = {number, position};
+        log_.apply_horizons(header.base_offset);
+        log_.note_batch(segment, header, position, header.base_offset >= snapshot);
+        if (position >= check_from) context_.metrics.recovered_batches.add();
+        return true;
+      });
   if (!walked) return std::move(walked).error();
-  if (told.compacted && walked->stop == disklog::WalkStop::end) segment.info.end = log_.end = told.end;  // its last records may be gone
-  const bool whole = walked->stop == disklog::WalkStop::end && (active || (segment.info.end == told.end && walked->position == told.size));
+  if (told.compacted && walked->stop == disklog::WalkStop::end)
+    segment.info.end = log_.end = told.end;  // its last records may be gone
+  const bool whole = walked->stop == disklog::WalkStop::end &&
+                     (active || (segment.info.end == told.end && walked->position == told.size));
   if (whole) return Ok{};
   return end_here(number, *walked, *size);
 }
@@ -321,10 +332,12 @@ Status PartitionRecovery::end_here(std::size_t number, const disklog::WalkResult
   Segment& segment = log_.segments[number];
   const std::string why = at.stop == disklog::WalkStop::bad ? at.why : "ends too early";
   if (log_.end < durable_ || vouched(segment)) {
-    log_.damage(fmt::format("{} at byte {}: {} (durable up to offset {})", log_.segment_path(segment.info), at.position, why, durable_.value()));
+    log_.damage(fmt::format("{} at byte {}: {} (durable up to offset {})", log_.segment_path(segment.info), at.position,
+                            why, durable_.value()));
     return Ok{};
   }
-  LOG(info, "{}: {} bytes after offset {} were never acknowledged and are cut: {}", log_.path(), file_size - at.position, log_.end.value(), why);
+  LOG(info, "{}: {} bytes after offset {} were never acknowledged and are cut: {}", log_.path(),
+      file_size - at.position, log_.end.value(), why);
   context_.metrics.recovered_cut_bytes.add(file_size - at.position);
   auto file = log_.file(segment, port::OpenMode::existing);
   if (!file) return std::move(file).error();
@@ -352,7 +365,8 @@ Status PartitionRecovery::keep_tail() {
     if (!file) return std::move(file).error();
     Buffer bytes(std::min<std::uint64_t>(segment.info.size, 1 << 20));
     for (std::uint64_t at = number == tail_->first ? tail_->second : 0; at < segment.info.size;) {
-      auto got = context_.disk.read(*file, at, MutableBytes(bytes).first(std::min<std::uint64_t>(bytes.size(), segment.info.size - at)));
+      auto got = context_.disk.read(
+          *file, at, MutableBytes(bytes).first(std::min<std::uint64_t>(bytes.size(), segment.info.size - at)));
       if (!got) return std::move(got).error();
       const Bytes again = Bytes(bytes).first(*got);
       TRY(context_.disk.write(*file, at, {&again, 1}));
@@ -369,10 +383,11 @@ Status PartitionRecovery::keep_tail() {
 // After a clean end the checkpoint tells all of the active segment.
 bool PartitionRecovery::trusted() const {
   const auto& from = evidence_.checkpoint;
-  if (!evidence_.clean || !from || !evidence_.pieces.empty() || !evidence_.changes.empty() || log_.segments.empty()) return false;
+  if (!evidence_.clean || !from || !evidence_.pieces.empty() || !evidence_.changes.empty() || log_.segments.empty())
+    return false;
   const auto& info = log_.segments.back().info;
-  return from->segment == info.base && from->version == info.version && from->position == info.size && from->end == info.end &&
-         (log_.newest_snapshot() == info.end || info.end == Offset{0});
+  return from->segment == info.base && from->version == info.version && from->position == info.size &&
+         from->end == info.end && (log_.newest_snapshot() == info.end || info.end == Offset{0});
 }
 
 Status PartitionRecovery::trust() {
@@ -403,7 +418,8 @@ Status PartitionRecovery::settle() {
     const bool later = std::any_of(evidence_.pieces.begin(), evidence_.pieces.end(), [&](const JournalPiece& piece) {
       return piece.round->round > evidence_.last_missing && piece.entry->base <= log_.end;
     });
-    if (!later) log_.damage(fmt::format("round {} of the journal cannot be read, later ones can", evidence_.last_missing));
+    if (!later)
+      log_.damage(fmt::format("round {} of the journal cannot be read, later ones can", evidence_.last_missing));
   }
   if (!log_.why_damaged.empty()) {
     if (before_.segments.empty()) {

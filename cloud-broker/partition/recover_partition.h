@@ -12,7 +12,7 @@ namespace edgelog::broker {
 struct JournalPiece {
   const disklog::FoundRound* round = nullptr;
   const disklog::DataEntry* entry = nullptr;
-  std::uint64_t payload_at = 0;                 // in the round's file
+  std::uint64_t payload_at = 0;  // in the round's file
 };
 
 // What is known of a partition from outside its directory.
@@ -49,13 +49,13 @@ class PartitionRecovery {
   Status settle();
   bool trusted() const;
   Status trust();
-  bool vouched(const Segment& segment) const;   // the checkpoint covers all of it
+  bool vouched(const Segment& segment) const;  // the checkpoint covers all of it
 
   StoreContext& context_;
   PartitionLog& log_;
   const Evidence& evidence_;
-  disklog::Manifest before_;                    // as it was, should the partition turn out to be damaged
-  Offset durable_;                              // everything below was durable
+  disklog::Manifest before_;                                   // as it was, should the partition turn out to be damaged
+  Offset durable_;                                             // everything below was durable
   std::optional<std::pair<std::size_t, std::uint64_t>> tail_;  // segment and byte from where nobody vouches
   bool names_changed_ = false, ended_ = false;
 };

@@ -18,7 +18,8 @@ Result<disklog::Checkpoint> StoreState::read_checkpoint() {
     checkpoint_sequence_ = sealed->sequence;
     return out;
   }
-  if (!sealed && sealed.error().code != Code::not_found && sealed.error().code != Code::corrupt) return std::move(sealed).error();
+  if (!sealed && sealed.error().code != Code::not_found && sealed.error().code != Code::corrupt)
+    return std::move(sealed).error();
   if (sealed || sealed.error().code == Code::corrupt)
     LOG(warning, "no checkpoint can be read: everything that the journal holds is done again");
   no_checkpoint_ = true;
@@ -29,7 +30,8 @@ Status StoreState::recover() {
   TRY(disk_.make_directory(disklog::partitions_directory));
   TRY(disk_.make_directory(disklog::journal_directory));
   // Names that the last process made may be in the page cache only; from here on they are relied upon.
-  for (const auto directory : {std::string_view(), disklog::journal_directory, disklog::partitions_directory}) TRY(disk_.sync_directory(directory));
+  for (const auto directory : {std::string_view(), disklog::journal_directory, disklog::partitions_directory})
+    TRY(disk_.sync_directory(directory));
   auto from = read_checkpoint();
   if (!from) return std::move(from).error();
   Result<disklog::JournalFound> found = disklog::JournalFound{};
@@ -49,7 +51,9 @@ Status StoreState::recover() {
   const std::uint64_t round = std::max(from->round, found->last_round) + 1;
   const std::uint64_t generation = std::max(from->generation, found->last_generation);
   journal_ = std::make_unique<disklog::Journal>(
-      disk_, disklog::JournalPlace{context.config.journal_file_bytes, context.config.journal_files, context.identity.directory, context.identity.epoch},
+      disk_,
+      disklog::JournalPlace{context.config.journal_file_bytes, context.config.journal_files, context.identity.directory,
+                            context.identity.epoch},
       round, generation);
   durable_round_ = round;
   context.metrics.partitions.set(static_cast<std::int64_t>(partitions.size()));
@@ -117,7 +121,8 @@ Status StoreState::write_recovered() {
   for (auto& [id, partition] : partitions) {
     PartitionLog& log = partition->log();
     if (log.manifest_dirty && !log.segments.empty()) {
-      const Buffer bytes = disklog::seal(disklog::SealedKind::manifest, ++log.manifest_sequence, disklog::encode(log.manifest()));
+      const Buffer bytes =
+          disklog::seal(disklog::SealedKind::manifest, ++log.manifest_sequence, disklog::encode(log.manifest()));
       for (int twin : {0, 1}) TRY(write(disklog::twin_path(log.path() + "/manifest", twin), bytes));
       TRY(disk_.sync_directory(log.path()));
       log.manifest_dirty = false;

@@ -32,7 +32,8 @@ void PartitionLog::retain(WallMillis wall) {
   if (!why_damaged.empty()) return;
   if (settings.segment_ms >= 0 && active().info.size > 0 && pending.empty() && flushed == end) {
     const bool old = wall.value() - active().info.first_append_ms >= settings.segment_ms;
-    const bool expired = settings.cleanup_delete && settings.retention_ms >= 0 && wall.value() - active().info.last_append_ms > settings.retention_ms;
+    const bool expired = settings.cleanup_delete && settings.retention_ms >= 0 &&
+                         wall.value() - active().info.last_append_ms > settings.retention_ms;
     if (old || expired) {
       if (auto rolled = roll(std::max(wall.value(), active().info.last_append_ms)); !rolled) failed(rolled.error());
     }
@@ -43,7 +44,8 @@ void PartitionLog::retain(WallMillis wall) {
     for (std::size_t i = 0; i + 1 < segments.size(); ++i) {
       const auto& info = segments[i].info;
       const bool expired = settings.retention_ms >= 0 && wall.value() - info.last_append_ms > settings.retention_ms;
-      const bool too_much = settings.retention_bytes >= 0 && bytes - info.size >= static_cast<std::uint64_t>(settings.retention_bytes);
+      const bool too_much =
+          settings.retention_bytes >= 0 && bytes - info.size >= static_cast<std::uint64_t>(settings.retention_bytes);
       if ((!expired && !too_much) || info.end > committed) break;
       bytes -= info.size;
       start = std::max(start, info.end);

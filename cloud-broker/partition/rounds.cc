@@ -10,8 +10,8 @@
 namespace edgelog::broker {
 namespace {
 
-constexpr std::size_t chunks_max = 16;             // of one partition in a round: each may be a file to sync
-constexpr std::size_t entry_bytes_max = 96;        // of a DataEntry or MetaEntry in a frame
+constexpr std::size_t chunks_max = 16;       // of one partition in a round: each may be a file to sync
+constexpr std::size_t entry_bytes_max = 96;  // of a DataEntry or MetaEntry in a frame
 
 }  // namespace
 
@@ -29,13 +29,18 @@ bool StoreState::plan_part(RoundPlan& plan, PartitionLog& log, std::uint32_t& di
     const PendingChunk& chunk = log.pending[i];
     const Segment* const segment = log.find_segment(chunk.segment);
     ASSERT(segment != nullptr);  // S6: a segment with pending bytes is never trimmed or replaced
-    plan.contents.data.push_back({log.id, chunk.segment, segment->info.version, chunk.position, chunk.bytes.size(), chunk.base,
-                                  chunk.end, segment->info.last_append_ms, direct, direct ? 0 : record::crc32c(chunk.bytes)});
-    if (direct) part.direct.emplace_back(chunk.segment, chunk.position + chunk.bytes.size());
-    else plan.payload.push_back(chunk.bytes);
+    plan.contents.data.push_back({log.id, chunk.segment, segment->info.version, chunk.position, chunk.bytes.size(),
+                                  chunk.base, chunk.end, segment->info.last_append_ms, direct,
+                                  direct ? 0 : record::crc32c(chunk.bytes)});
+    if (direct)
+      part.direct.emplace_back(chunk.segment, chunk.position + chunk.bytes.size());
+    else
+      plan.payload.push_back(chunk.bytes);
   }
-  if (direct) ++direct_count;
-  else plan.inline_bytes += bytes;
+  if (direct)
+    ++direct_count;
+  else
+    plan.inline_bytes += bytes;
   plan.parts.push_back(std::move(part));
   plan.chunks.push_back(count);
   return true;
@@ -46,7 +51,8 @@ StoreState::RoundPlan StoreState::plan_round() {
   const std::size_t entries_max = context.config.journal_file_bytes / 4 / entry_bytes_max;
   // Changes before data: a batch never stands in the journal before the segment that holds it.
   const std::size_t changes = std::min(context.pending_meta.size(), entries_max);
-  plan.contents.meta.assign(context.pending_meta.begin(), context.pending_meta.begin() + static_cast<std::ptrdiff_t>(changes));
+  plan.contents.meta.assign(context.pending_meta.begin(),
+                            context.pending_meta.begin() + static_cast<std::ptrdiff_t>(changes));
   if (changes < context.pending_meta.size()) return plan;
   std::uint32_t direct_count = 0;
   for (PartitionLog* const log : context.dirty) {
@@ -153,15 +159,19 @@ void StoreState::end_round(Status status) {
   if (!advanced.empty() && events_.on_committed) events_.on_committed(advanced);
   for (auto& waiter : round.waiters) waiter();
   const std::uint64_t since = context.metrics.appended_bytes.value() - bytes_at_checkpoint_;
-  if (since > context.config.journal_file_bytes * 32 && !checkpoint_) begin_checkpoint();  // bounds what a start reads again
+  if (since > context.config.journal_file_bytes * 32 && !checkpoint_)
+    begin_checkpoint();  // bounds what a start reads again
   start_round();
   advance_close();
 }
 
 void StoreState::when_durable(std::function<void()> done) {
-  if (!context.dirty.empty() || !context.pending_meta.empty()) waiters_.push_back(std::move(done));
-  else if (round_) round_->waiters.push_back(std::move(done));
-  else done();
+  if (!context.dirty.empty() || !context.pending_meta.empty())
+    waiters_.push_back(std::move(done));
+  else if (round_)
+    round_->waiters.push_back(std::move(done));
+  else
+    done();
 }
 
 // Deleted only now: the change that lets them go is durable. What a crash leaves over, recovery removes.

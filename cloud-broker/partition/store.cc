@@ -134,7 +134,9 @@ Result<std::unique_ptr<Store>> Store::open(port::Disk& disk, StoreConfig config,
 }
 
 const StoreIdentity& Store::identity() const { return state_->context.identity; }
-Result<Partition*> Store::create(const PartitionId& id, const TopicSettings& settings) { return state_->create(id, settings); }
+Result<Partition*> Store::create(const PartitionId& id, const TopicSettings& settings) {
+  return state_->create(id, settings);
+}
 Partition* Store::find(const PartitionId& id) { return state_->find(id); }
 void Store::remove(const PartitionId& id) { state_->remove(id); }
 

@@ -46,7 +46,7 @@ class StoreState {
     disklog::RoundContents contents;
     std::vector<Bytes> payload;
     std::vector<RoundPart> parts;
-    std::vector<std::size_t> chunks;                       // taken of each part
+    std::vector<std::size_t> chunks;  // taken of each part
     std::vector<port::FileId> files;
     std::vector<std::string> directories;
     std::uint64_t inline_bytes = 0;
@@ -57,7 +57,7 @@ class StoreState {
   void begin_round(RoundPlan plan);
   void end_round(Status status);
   void remove_doomed(const std::vector<std::string>& doomed);
-  void trouble(const Error& error);                        // full: wait for space; else the end
+  void trouble(const Error& error);  // full: wait for space; else the end
   void fail(Error error);
   void sweep();
 
@@ -68,11 +68,11 @@ class StoreState {
     std::vector<disklog::FlushedPosition> positions;
     struct Written {
       PartitionLog* log;
-      Offset snapshot;                                       // newest that it names
-      Buffer bytes;                                          // sealed
+      Offset snapshot;  // newest that it names
+      Buffer bytes;     // sealed
     };
     std::vector<Written> manifests;
-    Buffer checkpoint;                                       // sealed
+    Buffer checkpoint;  // sealed
     std::vector<std::function<void()>> when_synced;
     std::size_t outstanding = 0;
     int stage = 0;
@@ -104,10 +104,10 @@ class StoreState {
   std::unique_ptr<disklog::Journal> journal_;
   std::vector<std::unique_ptr<Partition>> graveyard_;
   std::optional<Round> round_;
-  std::vector<std::function<void()>> waiters_;              // for the next round
+  std::vector<std::function<void()>> waiters_;  // for the next round
   std::optional<CheckpointRun> checkpoint_;
   bool checkpoint_again_ = false, checkpoint_clean_ = false;
-  bool blocked_ = false;                                    // a round waits for room in the journal
+  bool blocked_ = false;  // a round waits for room in the journal
   bool failed_ = false, closing_ = false, closed_ = false, maybe_dirty_ = true, no_checkpoint_ = false;
   std::function<void(Status)> when_closed_;
   std::uint64_t checkpoint_ids_ = 0;

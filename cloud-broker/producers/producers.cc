@@ -28,9 +28,9 @@ struct Producers::Entry {
   std::int64_t last_offset;
   std::int32_t last_sequence;
   std::int16_t epoch;
-  std::uint8_t batches;                           // how many of `recent` are valid, newest first
+  std::uint8_t batches;  // how many of `recent` are valid, newest first
   std::uint8_t unused;
-  std::array<std::uint64_t, window> recent;       // 40 bits: last_offset minus the batch's last offset; 24: count - 1
+  std::array<std::uint64_t, window> recent;  // 40 bits: last_offset minus the batch's last offset; 24: count - 1
 
   void push(const ProducerBatch& batch);
   Offset last_of(std::size_t i) const { return Offset{last_offset - static_cast<std::int64_t>(recent[i] >> 24)}; }
@@ -116,7 +116,8 @@ ProducerVerdict Producers::check(const ProducerBatch& batch) const {
       }
       last = first + -1;
     }
-    return batch.first == Sequence{known->last_sequence} + 1 ? ProducerVerdict{} : ProducerVerdict{.error = out_of_order};
+    return batch.first == Sequence{known->last_sequence} + 1 ? ProducerVerdict{}
+                                                             : ProducerVerdict{.error = out_of_order};
   }
   if (batch.epoch < epoch) return {.error = invalid_epoch};
   return batch.first == Sequence{0} ? ProducerVerdict{} : ProducerVerdict{.error = out_of_order};
@@ -160,7 +161,8 @@ Offset Producers::horizon_forgetting(std::size_t count) const {
 }
 
 std::size_t Producers::memory_bytes() const {
-  return blocks_.size() * (sizeof(Block) + sizeof(std::unique_ptr<Block>) + 16) + slots_.capacity() * sizeof(std::uint32_t);
+  return blocks_.size() * (sizeof(Block) + sizeof(std::unique_ptr<Block>) + 16) +
+         slots_.capacity() * sizeof(std::uint32_t);
 }
 
 Offset Producers::last_offset(ProducerId id) const {

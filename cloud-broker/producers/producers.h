@@ -30,8 +30,8 @@ constexpr ProducerKind kind_of(ProducerId id) {
 }
 
 struct ProducerVerdict {
-  std::int16_t error = 0;       // 45 OUT_OF_ORDER_SEQUENCE_NUMBER, 47 INVALID_PRODUCER_EPOCH
-  bool duplicate = false;       // then: where it was appended the first time
+  std::int16_t error = 0;  // 45 OUT_OF_ORDER_SEQUENCE_NUMBER, 47 INVALID_PRODUCER_EPOCH
+  bool duplicate = false;  // then: where it was appended the first time
   Offset base{-1}, last{-1};
 };
 
@@ -74,7 +74,7 @@ class Producers {
   void rehash(std::size_t slots);
 
   std::vector<std::unique_ptr<Block>> blocks_;
-  std::vector<std::uint32_t> slots_;   // number + 1 of an entry, 0: empty; a power of two of them
+  std::vector<std::uint32_t> slots_;  // number + 1 of an entry, 0: empty; a power of two of them
   std::size_t size_ = 0;
 };
 

@@ -7,15 +7,16 @@
 
 namespace edgelog {
 
-using Offset = Strong<struct OffsetTag, std::int64_t>;              // position of a record in a partition
-using LeaderEpoch = Strong<struct LeaderEpochTag, std::int32_t>;    // Raft's term, Kafka's leader epoch
-using NodeId = Strong<struct NodeIdTag, std::int32_t>;              // a broker
+using Offset = Strong<struct OffsetTag, std::int64_t>;            // position of a record in a partition
+using LeaderEpoch = Strong<struct LeaderEpochTag, std::int32_t>;  // Raft's term, Kafka's leader epoch
+using NodeId = Strong<struct NodeIdTag, std::int32_t>;            // a broker
 using PartitionIndex = Strong<struct PartitionIndexTag, std::int32_t>;
-using ProducerId = Strong<struct ProducerIdTag, std::int64_t>;      // -1: none
+using ProducerId = Strong<struct ProducerIdTag, std::int64_t>;  // -1: none
 using ProducerEpoch = Strong<struct ProducerEpochTag, std::int16_t>;
-using Sequence = Strong<struct SequenceTag, std::int32_t>;          // of a record within its producer id, modulo 2^31
-using EventIndex = Strong<struct EventIndexTag, std::int64_t>;      // of an event within an agent's stream, from 0, for ever
-using Uuid = std::array<std::byte, 16>;                             // Kafka topic ids, directory ids
+using Sequence = Strong<struct SequenceTag, std::int32_t>;  // of a record within its producer id, modulo 2^31
+using EventIndex =
+    Strong<struct EventIndexTag, std::int64_t>;  // of an event within an agent's stream, from 0, for ever
+using Uuid = std::array<std::byte, 16>;          // Kafka topic ids, directory ids
 
 inline constexpr ProducerId no_producer{-1};
 // Bits 01: made by an agent (docs/FORMATS.md, "Uplink"); no cluster hands out such an id.

@@ -38,9 +38,9 @@ class RateLimit {
 
 }  // namespace edgelog::log
 
-#define LOG(level, ...)                                                    \
-  do {                                                                     \
-    if (::edgelog::log::enabled(::edgelog::log::Level::level))             \
+#define LOG(level, ...)                                                        \
+  do {                                                                         \
+    if (::edgelog::log::enabled(::edgelog::log::Level::level))                 \
       ::edgelog::log::detail_write(::edgelog::log::Level::level, __VA_ARGS__); \
   } while (false)
 

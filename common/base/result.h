@@ -29,11 +29,20 @@ class [[nodiscard]] Result {
   T&& operator*() && { return std::move(get()); }
   T* operator->() { return &get(); }
   const T* operator->() const { return &const_cast<Result*>(this)->get(); }
-  const Error& error() const& { ASSERT(value_.index() == 1); return *std::get_if<1>(&value_); }
-  Error&& error() && { ASSERT(value_.index() == 1); return std::move(*std::get_if<1>(&value_)); }
+  const Error& error() const& {
+    ASSERT(value_.index() == 1);
+    return *std::get_if<1>(&value_);
+  }
+  Error&& error() && {
+    ASSERT(value_.index() == 1);
+    return std::move(*std::get_if<1>(&value_));
+  }
 
  private:
-  T& get() { ASSERT(value_.index() == 0); return *std::get_if<0>(&value_); }
+  T& get() {
+    ASSERT(value_.index() == 0);
+    return *std::get_if<0>(&value_);
+  }
   std::variant<T, Error> value_;
 };
 
@@ -44,7 +53,7 @@ using Status = Result<Ok>;
 
 // Hands an error to the caller: TRY(disk.write(...)); or auto x = TRY_VALUE is deliberately absent,
 // since it needs a statement expression: write the two lines.
-#define TRY(expression)                                                       \
-  do {                                                                        \
+#define TRY(expression)                                                        \
+  do {                                                                         \
     if (auto tried_ = (expression); !tried_) return std::move(tried_).error(); \
   } while (false)

@@ -8,9 +8,9 @@
 
 namespace edgelog {
 
-using Instant = Strong<struct InstantTag, std::int64_t>;         // nanoseconds since some beginning
-using Duration = Strong<struct DurationTag, std::int64_t>;       // nanoseconds
-using WallMillis = Strong<struct WallMillisTag, std::int64_t>;   // milliseconds since 1970-01-01T00:00:00Z
+using Instant = Strong<struct InstantTag, std::int64_t>;        // nanoseconds since some beginning
+using Duration = Strong<struct DurationTag, std::int64_t>;      // nanoseconds
+using WallMillis = Strong<struct WallMillisTag, std::int64_t>;  // milliseconds since 1970-01-01T00:00:00Z
 
 constexpr Duration nanoseconds(std::int64_t n) { return Duration{n}; }
 constexpr Duration microseconds(std::int64_t n) { return Duration{n * 1'000}; }

@@ -1,14 +1,14 @@
 #include "common/io/loop.h"
 
+#include <algorithm>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <csignal>
 #include <ctime>
-#include <algorithm>
-#include <chrono>
 #include <optional>
 
 namespace edgelog::io {

@@ -25,12 +25,13 @@ using port::OpenMode;
 namespace {
 
 Error failure(std::string_view operation, std::string_view path, int reason) {
-  const Code code = reason == ENOENT                        ? Code::not_found
+  const Code code = reason == ENOENT                       ? Code::not_found
                     : reason == ENOSPC || reason == EDQUOT ? Code::full
                     : reason == EEXIST                     ? Code::exists
                                                            : Code::io;
   char text[128];
-  return {code, std::string(operation).append(" ").append(path).append(": ").append(strerror_r(reason, text, sizeof text))};
+  return {code,
+          std::string(operation).append(" ").append(path).append(": ").append(strerror_r(reason, text, sizeof text))};
 }
 
 struct Descriptor {
@@ -74,8 +75,11 @@ struct Request {
 }  // namespace
 
 struct PosixDisk::State {
-  State(std::string root, Post to_shard, unsigned threads) : directory(std::move(root)), post(std::move(to_shard)), pool(threads) {}
-  std::string full(std::string_view path) const { return path.empty() ? directory : directory + "/" + std::string(path); }
+  State(std::string root, Post to_shard, unsigned threads)
+      : directory(std::move(root)), post(std::move(to_shard)), pool(threads) {}
+  std::string full(std::string_view path) const {
+    return path.empty() ? directory : directory + "/" + std::string(path);
+  }
   Descriptor& file(FileId id) {
     const auto it = files.find(id.value());
     ASSERT(it != files.end());
@@ -95,7 +99,7 @@ PosixDisk::~PosixDisk() = default;
 
 Result<std::unique_ptr<PosixDisk>> PosixDisk::open(const std::string& directory, Post post, unsigned threads) {
   if (::mkdir(directory.c_str(), 0750) != 0 && errno != EEXIST) return failure("mkdir", directory, errno);
-  struct stat info {};
+  struct stat info{};
   if (::stat(directory.c_str(), &info) != 0) return failure("stat", directory, errno);
   if (!S_ISDIR(info.st_mode)) return failure("open", directory, ENOTDIR);
   return std::unique_ptr<PosixDisk>(new PosixDisk(std::make_unique<State>(directory, std::move(post), threads)));
@@ -103,7 +107,8 @@ Result<std::unique_ptr<PosixDisk>> PosixDisk::open(const std::string& directory,
 
 Result<FileId> PosixDisk::open(std::string_view path, OpenMode mode) {
   const std::string full = state_->full(path);
-  const int flags = O_RDWR | O_CLOEXEC | (mode == OpenMode::existing ? 0 : O_CREAT) | (mode == OpenMode::fresh ? O_TRUNC : 0);
+  const int flags =
+      O_RDWR | O_CLOEXEC | (mode == OpenMode::existing ? 0 : O_CREAT) | (mode == OpenMode::fresh ? O_TRUNC : 0);
   const int fd = ::open(full.c_str(), flags, 0640);
   if (fd < 0) return failure("open", full, errno);
   state_->files[state_->next] = std::make_shared<Descriptor>(fd, full);
@@ -169,13 +174,14 @@ Status PosixDisk::reserve(FileId id, std::uint64_t at, std::uint64_t size) {
 
 Result<std::uint64_t> PosixDisk::size(FileId id) {
   const Descriptor& file = state_->file(id);
-  struct stat info {};
+  struct stat info{};
   if (::fstat(file.fd, &info) != 0) return failure("stat", file.path, errno);
   return static_cast<std::uint64_t>(info.st_size);
 }
 
 Status PosixDisk::rename(std::string_view from, std::string_view to) {
-  if (::rename(state_->full(from).c_str(), state_->full(to).c_str()) != 0) return failure("rename", state_->full(from), errno);
+  if (::rename(state_->full(from).c_str(), state_->full(to).c_str()) != 0)
+    return failure("rename", state_->full(from), errno);
   return Ok{};
 }
 
@@ -208,7 +214,7 @@ Status PosixDisk::make_directory(std::string_view path) {
 }
 
 Result<std::uint64_t> PosixDisk::free_bytes() {
-  struct statvfs info {};
+  struct statvfs info{};
   if (::statvfs(state_->directory.c_str(), &info) != 0) return failure("statvfs", state_->directory, errno);
   return static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize;
 }
@@ -226,7 +232,8 @@ Status PosixDisk::lock(std::string_view path) {
   return Ok{};
 }
 
-void PosixDisk::sync(std::vector<FileId> files, std::vector<std::string> directories, port::Urgency urgency, Done done) {
+void PosixDisk::sync(std::vector<FileId> files, std::vector<std::string> directories, port::Urgency urgency,
+                     Done done) {
   auto request = std::make_shared<Request>();
   for (const FileId id : files) request->files.push_back(state_->files.at(id.value()));
   for (const auto& d : directories) request->directories.push_back(state_->full(d));

@@ -27,9 +27,9 @@ namespace edgelog::port {
 using FileId = Strong<struct FileIdTag, std::uint32_t>;
 
 enum class OpenMode : unsigned char {
-  existing,          // Code::not_found if there is none
-  existing_or_new,   // made empty if there is none
-  fresh,             // empty, whatever was there
+  existing,         // Code::not_found if there is none
+  existing_or_new,  // made empty if there is none
+  fresh,            // empty, whatever was there
 };
 
 // A round of commits waits for `round`; what frees space or journal may take longer.
@@ -43,7 +43,8 @@ class Disk {
   virtual void close(FileId file) = 0;  // a sync under way still completes
   // Fills `to` from byte `at`; fewer bytes only where the file ends.
   virtual Result<std::size_t> read(FileId file, std::uint64_t at, MutableBytes to) = 0;
-  // Writes the pieces one after the other from byte `at`, growing the file. Code::full: no space; a part may be written.
+  // Writes the pieces one after the other from byte `at`, growing the file. Code::full: no space; a part may be
+  // written.
   virtual Status write(FileId file, std::uint64_t at, std::span<const Bytes> pieces) = 0;
   virtual Status truncate(FileId file, std::uint64_t size) = 0;
   // Makes room for [at, at + size): later writes there do not fail for space. The file's size does not change.

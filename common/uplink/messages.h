@@ -30,7 +30,8 @@ struct BatchName {
   ProducerEpoch producer_epoch;
   Sequence first, last;
   bool operator==(const BatchName&) const = default;
-  template <class V> static void describe(V& v, auto& m) {
+  template <class V>
+  static void describe(V& v, auto& m) {
     v.field(m.topic);
     v.field(m.producer_id);
     v.field(m.producer_epoch);
@@ -42,10 +43,11 @@ struct BatchName {
 struct BatchAnswer {
   BatchName batch;
   PartitionIndex partition;
-  std::int16_t error = 0;    // Kafka's code; 0: durable, or a duplicate of what is durable
-  Offset offset{-1};         // of its first record, when error is 0
+  std::int16_t error = 0;  // Kafka's code; 0: durable, or a duplicate of what is durable
+  Offset offset{-1};       // of its first record, when error is 0
   LeaderEpoch leader_epoch{-1};
-  template <class V> static void describe(V& v, auto& m) {
+  template <class V>
+  static void describe(V& v, auto& m) {
     v.field(m.batch);
     v.field(m.partition);
     v.field(m.error);
@@ -58,12 +60,13 @@ struct BatchAnswer {
 // from `from` to the end offset that the gateway asks for after it has received this.
 struct LookRequest {
   std::int8_t format = version;
-  std::int64_t look_id = 0;            // the agent's; the answer echoes it
+  std::int64_t look_id = 0;  // the agent's; the answer echoes it
   PartitionIndex partition;
-  Offset from;                         // first offset to read
-  bool check_only = false;             // only look whether `expected` still stands there
-  std::optional<BatchAnswer> expected; // the last acknowledged batch, to be found at its offset
-  template <class V> static void describe(V& v, auto& m) {
+  Offset from;                          // first offset to read
+  bool check_only = false;              // only look whether `expected` still stands there
+  std::optional<BatchAnswer> expected;  // the last acknowledged batch, to be found at its offset
+  template <class V>
+  static void describe(V& v, auto& m) {
     v.field(m.format);
     v.field(m.look_id);
     v.field(m.partition);
@@ -75,19 +78,20 @@ struct LookRequest {
 
 enum class Expectation : std::int8_t {
   not_asked = 0,
-  found = 1,       // it stands there
-  replaced = 2,    // something else stands there, or the log ends before it: see found_epoch
-  gone = 3,        // below the log's start: retention took it
+  found = 1,     // it stands there
+  replaced = 2,  // something else stands there, or the log ends before it: see found_epoch
+  gone = 3,      // below the log's start: retention took it
 };
 
 // Events of one origin that lie in the partition under one producer id, without a hole between.
 struct Sighting {
-  ProducerId producer_id;   // of the batches
-  ProducerId origin;        // id under which the events were taken
-  EventIndex first, last;   // both included
-  Offset offset;            // of the first one
-  bool is_fence = false;    // a fence marker of producer_id, without events
-  template <class V> static void describe(V& v, auto& m) {
+  ProducerId producer_id;  // of the batches
+  ProducerId origin;       // id under which the events were taken
+  EventIndex first, last;  // both included
+  Offset offset;           // of the first one
+  bool is_fence = false;   // a fence marker of producer_id, without events
+  template <class V>
+  static void describe(V& v, auto& m) {
     v.field(m.producer_id);
     v.field(m.origin);
     v.field(m.first);
@@ -101,14 +105,16 @@ struct LookAnswer {
   std::int64_t look_id = 0;
   std::string topic;
   PartitionIndex partition;
-  std::int16_t error = 0;       // nothing below is valid unless 0; the agent asks again
-  Offset from, to;              // what was read: [from, to)
-  Offset log_start;             // above `from`: a part of the range is gone
-  LeaderEpoch leader_epoch{-1}; // the partition's now
-  std::int8_t expectation = 0;  // Expectation
-  LeaderEpoch found_epoch{-1};  // leader epoch of what stands at the expected offset, or the current one if the log ends before
+  std::int16_t error = 0;        // nothing below is valid unless 0; the agent asks again
+  Offset from, to;               // what was read: [from, to)
+  Offset log_start;              // above `from`: a part of the range is gone
+  LeaderEpoch leader_epoch{-1};  // the partition's now
+  std::int8_t expectation = 0;   // Expectation
+  LeaderEpoch found_epoch{
+      -1};  // leader epoch of what stands at the expected offset, or the current one if the log ends before
   std::vector<Sighting> sightings;
-  template <class V> static void describe(V& v, auto& m) {
+  template <class V>
+  static void describe(V& v, auto& m) {
     v.field(m.look_id);
     v.field(m.topic);
     v.field(m.partition);
@@ -128,7 +134,8 @@ struct Answers {
   WallMillis gateway_time;
   std::vector<BatchAnswer> batches;
   std::vector<LookAnswer> looks;
-  template <class V> static void describe(V& v, auto& m) {
+  template <class V>
+  static void describe(V& v, auto& m) {
     v.field(m.format);
     v.field(m.gateway_time);
     v.field(m.batches);
@@ -137,9 +144,10 @@ struct Answers {
 };
 
 struct TopicPartition {
-  Offset end{-1};               // -1: not known now
+  Offset end{-1};  // -1: not known now
   LeaderEpoch leader_epoch{-1};
-  template <class V> static void describe(V& v, auto& m) {
+  template <class V>
+  static void describe(V& v, auto& m) {
     v.field(m.end);
     v.field(m.leader_epoch);
   }
@@ -147,9 +155,10 @@ struct TopicPartition {
 
 struct TopicEntry {
   std::string name;
-  std::int32_t message_bytes_max = 0;       // the topic's max.message.bytes
-  std::vector<TopicPartition> partitions;   // by index
-  template <class V> static void describe(V& v, auto& m) {
+  std::int32_t message_bytes_max = 0;      // the topic's max.message.bytes
+  std::vector<TopicPartition> partitions;  // by index
+  template <class V>
+  static void describe(V& v, auto& m) {
     v.field(m.name);
     v.field(m.message_bytes_max);
     v.field(m.partitions);
@@ -161,7 +170,8 @@ struct TopicList {
   WallMillis gateway_time;
   std::int64_t producer_memory_ms = 0;  // how long the log remembers a producer id; by its last batch
   std::vector<TopicEntry> topics;
-  template <class V> static void describe(V& v, auto& m) {
+  template <class V>
+  static void describe(V& v, auto& m) {
     v.field(m.format);
     v.field(m.gateway_time);
     v.field(m.producer_memory_ms);
@@ -174,8 +184,9 @@ struct StreamState {
   EventIndex oldest, newest, acknowledged;  // next not yet acknowledged, next to be taken, as counts
   std::int64_t bytes = 0;                   // in the local log
   std::int64_t oldest_ms = -1;              // when the oldest unacknowledged was taken
-  std::int8_t state = 0;                    // 0 flowing, 1 fencing, 2 looking, 3 waiting for the log's permission, 4 full
-  template <class V> static void describe(V& v, auto& m) {
+  std::int8_t state = 0;  // 0 flowing, 1 fencing, 2 looking, 3 waiting for the log's permission, 4 full
+  template <class V>
+  static void describe(V& v, auto& m) {
     v.field(m.topic);
     v.field(m.oldest);
     v.field(m.newest);
@@ -193,7 +204,8 @@ struct Heartbeat {
   std::int8_t clock_trusted = 0;
   std::int64_t disk_free_bytes = -1;
   std::vector<StreamState> streams;
-  template <class V> static void describe(V& v, auto& m) {
+  template <class V>
+  static void describe(V& v, auto& m) {
     v.field(m.format);
     v.field(m.software_version);
     v.field(m.agent_time);

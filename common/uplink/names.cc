@@ -14,7 +14,9 @@ namespace {
 bool word_of(std::string_view text, std::size_t longest, auto&& allowed) {
   return !text.empty() && text.size() <= longest && std::all_of(text.begin(), text.end(), allowed);
 }
-bool lower_or_sign(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-'; }
+bool lower_or_sign(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+}
 
 std::uint32_t agent_bits(std::string_view agent) {
   std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
@@ -26,14 +28,21 @@ std::uint32_t agent_bits(std::string_view agent) {
   SHA256_Update(&context, agent.data(), agent.size());
   SHA256_Final(digest.data(), &context);
 #pragma GCC diagnostic pop
-  const std::uint32_t first = static_cast<std::uint32_t>(digest[0]) << 24 | static_cast<std::uint32_t>(digest[1]) << 16 |
-                              static_cast<std::uint32_t>(digest[2]) << 8 | digest[3];
+  const std::uint32_t first = static_cast<std::uint32_t>(digest[0]) << 24 |
+                              static_cast<std::uint32_t>(digest[1]) << 16 | static_cast<std::uint32_t>(digest[2]) << 8 |
+                              digest[3];
   return first >> 2;  // 30 bits
 }
 
 std::string joined(std::string_view kind, std::string_view agent, std::string_view topic) {
   std::string out = "edgelog/1/";
-  out.append(kind).append("/").append(std::to_string(shard_of(agent))).append("/").append(agent).append("/").append(topic);
+  out.append(kind)
+      .append("/")
+      .append(std::to_string(shard_of(agent)))
+      .append("/")
+      .append(agent)
+      .append("/")
+      .append(topic);
   return out;
 }
 
@@ -42,7 +51,8 @@ std::string joined(std::string_view kind, std::string_view agent, std::string_vi
 bool valid_agent_id(std::string_view agent) { return word_of(agent, 64, lower_or_sign); }
 
 bool valid_topic(std::string_view topic) {
-  return topic != "." && topic != ".." && word_of(topic, 249, [](char c) { return lower_or_sign(c) || (c >= 'A' && c <= 'Z'); });
+  return topic != "." && topic != ".." &&
+         word_of(topic, 249, [](char c) { return lower_or_sign(c) || (c >= 'A' && c <= 'Z'); });
 }
 
 std::uint32_t murmur2(std::string_view key) {
@@ -128,7 +138,8 @@ Buffer encode(const OriginMark& mark) {
 
 std::optional<OriginMark> decode_origin(Bytes value) {
   if (value.size() != 16) return std::nullopt;
-  const OriginMark mark{ProducerId{load_big<std::int64_t>(value.data())}, EventIndex{load_big<std::int64_t>(value.data() + 8)}};
+  const OriginMark mark{ProducerId{load_big<std::int64_t>(value.data())},
+                        EventIndex{load_big<std::int64_t>(value.data() + 8)}};
   if (mark.index.value() < 0) return std::nullopt;
   return mark;
 }

@@ -15,10 +15,13 @@ inline constexpr ProducerEpoch event_epoch{0};
 inline constexpr ProducerEpoch fence_epoch{32767};
 
 // Record headers that belong to the transport. All other headers are the event's own.
-inline constexpr std::string_view header_origin = "edgelog.origin";  // first record of a batch: origin id, event index; 16 bytes
-inline constexpr std::string_view header_fence = "edgelog.fence";    // a fence marker; the fenced id, 8 bytes
-inline constexpr std::string_view header_late = "edgelog.late";      // what stood behind it in its stream may stand before it
-inline constexpr std::string_view header_taken = "edgelog.taken";    // when it was taken, if the record's timestamp is not that; decimal ms
+inline constexpr std::string_view header_origin =
+    "edgelog.origin";  // first record of a batch: origin id, event index; 16 bytes
+inline constexpr std::string_view header_fence = "edgelog.fence";  // a fence marker; the fenced id, 8 bytes
+inline constexpr std::string_view header_late =
+    "edgelog.late";  // what stood behind it in its stream may stand before it
+inline constexpr std::string_view header_taken =
+    "edgelog.taken";  // when it was taken, if the record's timestamp is not that; decimal ms
 
 // Topics of our own.
 inline constexpr std::string_view gaps_topic = "edgelog.gaps";
@@ -37,8 +40,8 @@ PartitionIndex partition_of(std::string_view agent, std::int32_t partition_count
 
 // Bits 01, 30 bits of SHA-256(agent), 32 random bits: no cluster hands out such an id.
 ProducerId make_producer_id(std::string_view agent, std::uint32_t random);
-using edgelog::is_agent_producer_id;                            // bits 01: of some agent
-bool belongs_to(ProducerId id, std::string_view agent);         // of this one
+using edgelog::is_agent_producer_id;                     // bits 01: of some agent
+bool belongs_to(ProducerId id, std::string_view agent);  // of this one
 
 std::string up_topic(std::string_view agent, std::string_view topic);
 std::string look_topic(std::string_view agent, std::string_view topic);
@@ -52,7 +55,8 @@ struct UpAddress {
   std::string agent, topic;
   bool look;  // a LookRequest; otherwise a batch
 };
-// Of an MQTT topic edgelog/1/{up,look}/<shard>/<agent>/<topic>; nothing if it is malformed or the shard is not the agent's.
+// Of an MQTT topic edgelog/1/{up,look}/<shard>/<agent>/<topic>; nothing if it is malformed or the shard is not the
+// agent's.
 std::optional<UpAddress> parse_up_topic(std::string_view mqtt_topic);
 
 // Value of header_origin.

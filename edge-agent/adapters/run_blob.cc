@@ -25,7 +25,8 @@ Bytes RunBlob::pack(Bytes events) {
 Result<Bytes> RunBlob::unpack(Bytes blob) {
   if (blob.empty()) return Error{Code::corrupt, "an empty run"};
   const auto codec = static_cast<record::Codec>(blob[0]);
-  if (codec != record::Codec::none && codec != record::Codec::zstd) return Error{Code::corrupt, "a run of an unknown kind"};
+  if (codec != record::Codec::none && codec != record::Codec::zstd)
+    return Error{Code::corrupt, "a run of an unknown kind"};
   return decompressor_.decompress(codec, blob.subspan(1), plain_bytes_max, scratch_);
 }
 

@@ -34,7 +34,7 @@ struct SocketInput::State : std::enable_shared_from_this<SocketInput::State> {
     std::array<char, chunk_bytes> chunk;
     bool reading = false, ended = false, writing = false;
     std::uint64_t asked = 0, durable = 0;  // lines
-    std::string waiting, leaving;  // answers
+    std::string waiting, leaving;          // answers
   };
   using Ref = std::shared_ptr<Connection>;
 
@@ -145,7 +145,7 @@ Status SocketInput::start() {
   local::socket probe(s.acceptor.get_executor());
   probe.connect(place, error);
   if (!error) return Error{Code::exists, fmt::format("{}: somebody listens there already", s.path)};
-  struct stat about {};
+  struct stat about{};
   if (lstat(s.path.c_str(), &about) == 0 && S_ISSOCK(about.st_mode)) unlink(s.path.c_str());
   s.acceptor.open(place.protocol(), error);
   if (!error) s.acceptor.bind(place, error);

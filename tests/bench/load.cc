@@ -238,11 +238,11 @@ int main(int argc, char** argv) {
   if (command == "lines") return lines(args);
   if (command == "consume") return consume(args);
   if (command == "wire") return wire(args);
-  std::fprintf(
-      stderr,
-      "edgelog-load wire    --port P --seconds S\n"
-      "edgelog-load publish --host H --port P --rate N --count N [--devices N --prefix events/climate/ --user U --password W]\n"
-      "edgelog-load lines   --count N [--devices N --stream S]\n"
-      "edgelog-load consume --brokers H:P --topic T --count N [--partitions N --skip N --idle SECONDS]\n");
+  std::fprintf(stderr,
+               "edgelog-load wire    --port P --seconds S\n"
+               "edgelog-load publish --host H --port P --rate N --count N [--devices N --prefix events/climate/ --user "
+               "U --password W]\n"
+               "edgelog-load lines   --count N [--devices N --stream S]\n"
+               "edgelog-load consume --brokers H:P --topic T --count N [--partitions N --skip N --idle SECONDS]\n");
   return 2;
 }

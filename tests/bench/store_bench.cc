@@ -30,7 +30,8 @@ class World {
     std::filesystem::remove_all(directory_);
   }
   void open() {
-    disk_ = std::move(*io::PosixDisk::open(directory_, [this](std::function<void()> work) { loop_.post(std::move(work)); }));
+    disk_ = std::move(
+        *io::PosixDisk::open(directory_, [this](std::function<void()> work) { loop_.post(std::move(work)); }));
     broker::StoreConfig config;
     config.node = NodeId{1};
     config.fresh[0] = std::byte{1};
@@ -102,9 +103,18 @@ void append_durable(benchmark::State& state) {
   state.SetBytesProcessed(state.iterations() * (8 << 20));
   const auto& metrics = world.store().metrics();
   state.counters["rounds"] = static_cast<double>(metrics.rounds.value());
-  state.counters["written/appended"] = static_cast<double>(metrics.journal_bytes.value() + metrics.appended_bytes.value()) / static_cast<double>(metrics.appended_bytes.value());
+  state.counters["written/appended"] =
+      static_cast<double>(metrics.journal_bytes.value() + metrics.appended_bytes.value()) /
+      static_cast<double>(metrics.appended_bytes.value());
 }
-BENCHMARK(append_durable)->ArgNames({"partitions", "batch", "inflight"})->Args({1, 16 << 10, 4 << 20})->Args({1, 1 << 10, 1 << 20})->Args({1000, 4 << 10, 4 << 20})->Args({1000, 1 << 10, 1 << 20})->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(append_durable)
+    ->ArgNames({"partitions", "batch", "inflight"})
+    ->Args({1, 16 << 10, 4 << 20})
+    ->Args({1, 1 << 10, 1 << 20})
+    ->Args({1000, 4 << 10, 4 << 20})
+    ->Args({1000, 1 << 10, 1 << 20})
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
 
 // One batch of 1 KiB at a time: the latency of a commit.
 void append_one(benchmark::State& state) {
@@ -131,7 +141,10 @@ void start(benchmark::State& state) {
     for (int n = 0; n < 64; ++n) {
       for (int i = 0; i < 8; ++i) {
         Buffer copy = batch;
-        ASSERT(world.store().find(id_of((n * 8 + i) % partitions))->append(copy, broker::Appender::client, io::wall_now()).error == 0);
+        ASSERT(world.store()
+                   .find(id_of((n * 8 + i) % partitions))
+                   ->append(copy, broker::Appender::client, io::wall_now())
+                   .error == 0);
       }
       world.store().end_of_turn();
       world.wait();
@@ -141,7 +154,15 @@ void start(benchmark::State& state) {
     world.open();
   }
 }
-BENCHMARK(start)->ArgNames({"partitions", "clean"})->Args({1, 0})->Args({1, 1})->Args({1000, 0})->Args({1000, 1})->Iterations(5)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(start)
+    ->ArgNames({"partitions", "clean"})
+    ->Args({1, 0})
+    ->Args({1, 1})
+    ->Args({1000, 0})
+    ->Args({1000, 1})
+    ->Iterations(5)
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
 
 }  // namespace
 

@@ -78,8 +78,7 @@ Result<WireCount> count_wire(std::uint16_t port, Duration how_long, const bool& 
     socklen_t from_size = sizeof from;
     const auto size = recvfrom(socket.fd(), packet, sizeof packet, 0, reinterpret_cast<sockaddr*>(&from), &from_size);
     // A packet on lo goes out and comes in again: counted as it comes in.
-    if (size > 0 && from.sll_pkttype == PACKET_HOST)
-      count_packet(packet, static_cast<std::size_t>(size), port, count);
+    if (size > 0 && from.sll_pkttype == PACKET_HOST) count_packet(packet, static_cast<std::size_t>(size), port, count);
   }
   tpacket_stats stats{};
   socklen_t stats_size = sizeof stats;

@@ -59,8 +59,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   switch (data[0] % 6) {
     case 0: (void)disklog::decode(in, manifest); break;
     case 1: (void)disklog::decode(in, checkpoint); break;
-    case 2: if (auto state = Producers::restore(in)) ASSERT(Producers::restore(state->snapshot())); break;
-    case 3: (void)static_cast<bool>(disklog::SegmentIndex::decode(disklog::seal(disklog::SealedKind::index, 0, in), {})); break;
+    case 2:
+      if (auto state = Producers::restore(in)) ASSERT(Producers::restore(state->snapshot()));
+      break;
+    case 3:
+      (void)static_cast<bool>(disklog::SegmentIndex::decode(disklog::seal(disklog::SealedKind::index, 0, in), {}));
+      break;
     case 4: journal(in); break;
     default: segment(in); break;
   }

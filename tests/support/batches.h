@@ -17,8 +17,8 @@ struct BatchSpec {
   int records = 1;
   std::size_t value_bytes = 20;
   std::int64_t timestamp = 1'000;
-  std::string key;                 // empty: none
-  std::string value;               // empty: made of value_bytes and `fill`
+  std::string key;    // empty: none
+  std::string value;  // empty: made of value_bytes and `fill`
   char fill = 'v';
   record::Codec codec = record::Codec::none;
 };

@@ -231,8 +231,10 @@ void SimDisk::sync_names(const std::string& directory, std::size_t count) {
   const std::size_t n = std::min(count, it->second.size());
   for (std::size_t i = 0; i < n; ++i) {
     for (auto& [name, node] : it->second[i].names) {
-      if (node) durable_names_[name] = node;
-      else durable_names_.erase(name);
+      if (node)
+        durable_names_[name] = node;
+      else
+        durable_names_.erase(name);
     }
   }
   it->second.erase(it->second.begin(), it->second.begin() + static_cast<std::ptrdiff_t>(n));
@@ -255,7 +257,8 @@ bool SimDisk::complete(std::size_t index) {
   ++sync_count_;
   if (std::exchange(fail_sync_, false)) {
     for (const auto& file : pending.files) drop_dirty(file);
-    pending.done(error(Code::io, "fdatasync", pending.files.empty() ? "" : pending.files.front().path, "input/output error"));
+    pending.done(
+        error(Code::io, "fdatasync", pending.files.empty() ? "" : pending.files.front().path, "input/output error"));
     return true;
   }
   for (const auto& file : pending.files) {
@@ -268,7 +271,8 @@ bool SimDisk::complete(std::size_t index) {
     // Changes that another sync in flight counted are fewer now.
     const std::size_t gone = already - unsynced_[directory].size();
     for (auto& other : pending_) {
-      for (auto& [d, n] : other.directories) if (d == directory) n -= std::min(n, gone);
+      for (auto& [d, n] : other.directories)
+        if (d == directory) n -= std::min(n, gone);
     }
   }
   pending.done(Ok{});
@@ -296,7 +300,8 @@ Status SimDisk::sync_directory(std::string_view path) {
   const std::size_t count = unsynced_[std::string(path)].size();
   sync_names(std::string(path), count);
   for (auto& other : pending_) {
-    for (auto& [d, n] : other.directories) if (d == path) n -= std::min(n, count);
+    for (auto& [d, n] : other.directories)
+      if (d == path) n -= std::min(n, count);
   }
   return Ok{};
 }
@@ -317,7 +322,8 @@ void SimDisk::settle(Node& node, Prng& random, Survival survival) const {
   if (node.live.size() != node.durable.size() && survives(random, survival)) {
     std::uint64_t size = node.live.size();
     if (size > node.durable.size() && survival == Survival::mixed && random.chance(1, 2)) {
-      size = static_cast<std::uint64_t>(random.between(static_cast<std::int64_t>(node.durable.size()), static_cast<std::int64_t>(size)));
+      size = static_cast<std::uint64_t>(
+          random.between(static_cast<std::int64_t>(node.durable.size()), static_cast<std::int64_t>(size)));
     }
     node.durable.resize(size);
   }
@@ -363,7 +369,8 @@ void SimDisk::flip_bit(std::string_view path, std::uint64_t byte, unsigned bit) 
 
 std::vector<std::string> SimDisk::files() const {
   std::vector<std::string> out;
-  for (const auto& [name, node] : names_) if (!node->directory) out.push_back(name);
+  for (const auto& [name, node] : names_)
+    if (!node->directory) out.push_back(name);
   return out;
 }
 

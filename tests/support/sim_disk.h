@@ -44,26 +44,31 @@ class SimDisk final : public port::Disk {
   // Syncs under way, oldest first; complete(i) ends one and calls its `done`. False: there is none.
   std::size_t pending() const { return pending_.size(); }
   bool complete(std::size_t index = 0);
-  void complete_all() { while (complete()) {} }
+  void complete_all() {
+    while (complete()) {
+    }
+  }
 
   void kill();
   void power_cut(Prng& random, Survival survival);
 
   // Faults.
   void set_capacity(std::uint64_t bytes) { capacity_ = bytes; }
-  void fail_next_sync() { fail_sync_ = true; }          // EIO; its dirty pages are dropped
-  void fail_next_write() { fail_write_ = true; }        // EIO; nothing is written
+  void fail_next_sync() { fail_sync_ = true; }    // EIO; its dirty pages are dropped
+  void fail_next_write() { fail_write_ = true; }  // EIO; nothing is written
   // Syncs of paths for which this holds do nothing and say Ok: "what if that call were not there".
   void ignore_syncs(std::function<bool(std::string_view path)> ignored) { ignored_ = std::move(ignored); }
-  void flip_bit(std::string_view path, std::uint64_t byte, unsigned bit);   // in cache and on disk
+  void flip_bit(std::string_view path, std::uint64_t byte, unsigned bit);  // in cache and on disk
   // Called before every operation that changes something, with its name and path. May throw away the world
   // by remembering to; used to cut power between any two effects.
-  void on_operation(std::function<void(std::string_view operation, std::string_view path)> hook) { hook_ = std::move(hook); }
+  void on_operation(std::function<void(std::string_view operation, std::string_view path)> hook) {
+    hook_ = std::move(hook);
+  }
   // From now on nothing changes any more (the process is dead but its code still runs): until kill or power_cut.
   void freeze() { frozen_ = true; }
 
   // Looking from outside.
-  std::vector<std::string> files() const;               // every live path of a file
+  std::vector<std::string> files() const;  // every live path of a file
   std::optional<Buffer> contents(std::string_view path) const;
   std::uint64_t used_bytes() const;
   std::uint64_t sync_count() const { return sync_count_; }
@@ -73,7 +78,7 @@ class SimDisk final : public port::Disk {
   struct Node {
     bool directory = false;
     Buffer live, durable;
-    std::set<std::uint64_t> dirty;                      // sectors of live that durable may lack
+    std::set<std::uint64_t> dirty;  // sectors of live that durable may lack
     std::uint64_t reserved = 0;
     std::map<std::uint64_t, std::uint64_t> sector_moments;  // of what is durable: when it was captured
     std::uint64_t size_moment = 0;
@@ -83,7 +88,7 @@ class SimDisk final : public port::Disk {
     std::string path;
     NodePtr node;
   };
-  struct Entry {                                        // a change of names: null: gone
+  struct Entry {  // a change of names: null: gone
     std::vector<std::pair<std::string, NodePtr>> names;
   };
   struct Captured {

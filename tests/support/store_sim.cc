@@ -21,8 +21,8 @@ namespace edgelog::testing {
 namespace {
 
 using broker::Partition;
-using broker::Producers;
 using broker::ProducerBatch;
+using broker::Producers;
 
 // One batch as it was appended: what a reader must find at its offset.
 struct ModelBatch {
@@ -33,9 +33,9 @@ struct ModelBatch {
 
 struct ModelPartition {
   broker::TopicSettings settings;
-  std::deque<ModelBatch> batches;               // all of them, from `forgotten` on; the last ones may be lost in a crash
-  std::int64_t acknowledged = 0;                // committed as seen by clients
-  std::int64_t acknowledged_before = 0;         // before the latest round: a flipped bit may pass for a torn tail there
+  std::deque<ModelBatch> batches;        // all of them, from `forgotten` on; the last ones may be lost in a crash
+  std::int64_t acknowledged = 0;         // committed as seen by clients
+  std::int64_t acknowledged_before = 0;  // before the latest round: a flipped bit may pass for a torn tail there
   std::int64_t log_start = 0;
   bool create_durable = false, removing = false, damaged = false;
   std::map<std::int64_t, std::deque<BatchSpec>> sent;  // by producer id: latest last
@@ -51,13 +51,18 @@ struct Weather {
 
 class StoreSim {
  public:
-  StoreSim(std::uint64_t seed, const StoreTrace& trace, const StoreSimOptions& options) : random_(seed), trace_(trace), options_(options) {}
+  StoreSim(std::uint64_t seed, const StoreTrace& trace, const StoreSimOptions& options)
+      : random_(seed), trace_(trace), options_(options) {}
   StoreSimResult run();
 
  private:
-  void say(std::string_view text) { if (trace_) trace_(now_, text); }
+  void say(std::string_view text) {
+    if (trace_) trace_(now_, text);
+  }
   template <class... T>
-  void say(fmt::format_string<T...> format, T&&... args) { if (trace_) trace_(now_, fmt::format(format, std::forward<T>(args)...)); }
+  void say(fmt::format_string<T...> format, T&&... args) {
+    if (trace_) trace_(now_, fmt::format(format, std::forward<T>(args)...));
+  }
   void fail(std::string why) {
     if (!result_.failure.empty()) return;
     say("FAILED: {}", why);
@@ -111,7 +116,8 @@ class StoreSim {
 
 void StoreSim::draw() {
   const auto draw = [&] { return chance(1, 2); };
-  weather_ = {draw(), draw(), draw(), draw(), chance(1, 4), chance(1, 6), chance(1, 4), chance(1, 3), chance(1, 4), Survival::mixed};
+  weather_ = {draw(),       draw(),       draw(),       draw(),       chance(1, 4),
+              chance(1, 6), chance(1, 4), chance(1, 3), chance(1, 4), Survival::mixed};
   weather_.survival = static_cast<Survival>(random_.below(3));
   if (options_.ignored_syncs) {
     weather_ = {.power = true, .within = chance(1, 2), .survival = Survival::nothing};
@@ -171,7 +177,8 @@ void StoreSim::on_committed(std::span<Partition* const> advanced) {
 
 std::optional<std::pair<int, Partition*>> StoreSim::pick() {
   std::vector<int> numbers;
-  for (auto& [number, model] : model_) if (!model.removing && !model.damaged) numbers.push_back(number);
+  for (auto& [number, model] : model_)
+    if (!model.removing && !model.damaged) numbers.push_back(number);
   if (numbers.empty()) return std::nullopt;
   const int number = numbers[random_.below(numbers.size())];
   Partition* const p = store_->find(partition_id(number));
@@ -185,7 +192,9 @@ std::optional<std::pair<int, Partition*>> StoreSim::pick() {
 BatchSpec StoreSim::next_batch(ModelPartition& model) {
   BatchSpec spec;
   spec.records = static_cast<int>(random_.between(1, 8));
-  spec.value_bytes = static_cast<std::size_t>(chance(1, 12) ? random_.between(5'000, 40'000) : random_.between(0, 300)) / static_cast<std::size_t>(spec.records);
+  spec.value_bytes =
+      static_cast<std::size_t>(chance(1, 12) ? random_.between(5'000, 40'000) : random_.between(0, 300)) /
+      static_cast<std::size_t>(spec.records);
   spec.timestamp = wall_.value();
   spec.fill = static_cast<char>(random_.between('a', 'z'));
   if (chance(1, 3)) return spec;
@@ -208,8 +217,8 @@ void StoreSim::append_to(int number, ModelPartition& model, Partition& p) {
   Buffer batch = make_batch(spec);
   const std::uint32_t crc = record::parse_header(batch)->crc;
   const auto answer = p.append(batch, broker::Appender::client, wall_);
-  say("p{} append {} records of {} at {} -> {} at {}{}", number, spec.records, spec.producer.value(), spec.sequence, answer.error, answer.base_offset.value(),
-      answer.duplicate ? " again" : "");
+  say("p{} append {} records of {} at {} -> {} at {}{}", number, spec.records, spec.producer.value(), spec.sequence,
+      answer.error, answer.base_offset.value(), answer.duplicate ? " again" : "");
   if (answer.error == 56 && !p.damage().empty()) {
     model.damaged = true;
     expect(flips_ > 0, StoreCheck::damage, "damage without a flipped bit: " + p.damage());
@@ -219,21 +228,26 @@ void StoreSim::append_to(int number, ModelPartition& model, Partition& p) {
   const bool resent = spec.producer != no_producer && spec.sequence != model.next_sequence[spec.producer.value()];
   if (resent) {
     // One of the last five that the model has in the log; it may have been lost with a crash, then it is new again.
-    expect(answer.error == 0 && answer.duplicate, StoreCheck::duplicate, fmt::format("p{}: a batch that came again got error {}", number, answer.error));
-    const bool known = std::any_of(model.batches.begin(), model.batches.end(), [&](const auto& b) {
-      return b.base == answer.base_offset.value() && b.crc == crc;
-    });
-    expect(known || answer.base_offset.value() < model.log_start, StoreCheck::duplicate, "a duplicate was answered with another batch's offset");
-    expect(answer.commit_at.value() == answer.base_offset.value() + spec.records, StoreCheck::duplicate, "a duplicate waits for another commit than its own");
+    expect(answer.error == 0 && answer.duplicate, StoreCheck::duplicate,
+           fmt::format("p{}: a batch that came again got error {}", number, answer.error));
+    const bool known = std::any_of(model.batches.begin(), model.batches.end(),
+                                   [&](const auto& b) { return b.base == answer.base_offset.value() && b.crc == crc; });
+    expect(known || answer.base_offset.value() < model.log_start, StoreCheck::duplicate,
+           "a duplicate was answered with another batch's offset");
+    expect(answer.commit_at.value() == answer.base_offset.value() + spec.records, StoreCheck::duplicate,
+           "a duplicate waits for another commit than its own");
     return;
   }
-  if (!expect(answer.error == 0 && !answer.duplicate, StoreCheck::order, fmt::format("p{}: append got error {}", number, answer.error))) return;
+  if (!expect(answer.error == 0 && !answer.duplicate, StoreCheck::order,
+              fmt::format("p{}: append got error {}", number, answer.error)))
+    return;
   expect(answer.base_offset.value() == model.end(), StoreCheck::order, "appended elsewhere than at the end");
   ModelBatch made;
   made.base = answer.base_offset.value();
   made.end = answer.commit_at.value();
   made.crc = crc;
-  made.producer = {spec.producer, ProducerEpoch{static_cast<std::int16_t>(spec.epoch)}, Sequence{spec.sequence}, spec.records, answer.base_offset};
+  made.producer = {spec.producer, ProducerEpoch{static_cast<std::int16_t>(spec.epoch)}, Sequence{spec.sequence},
+                   spec.records, answer.base_offset};
   model.batches.push_back(made);
   if (spec.producer != no_producer) {
     auto& sent = model.sent[spec.producer.value()];
@@ -250,8 +264,11 @@ bool StoreSim::check_bytes(const ModelPartition& model, Bytes bytes, std::int64_
                                      [](const ModelBatch& b, std::int64_t base) { return b.base < base; });
     const bool same = it != model.batches.end() && it->base == header.base_offset.value() && it->crc == header.crc &&
                       record::compute_crc(*batch) == header.crc && header.next_offset().value() == it->end;
-    if (!expect(same, StoreCheck::content, fmt::format("{}: another batch at {}", where, header.base_offset.value()))) return false;
-    if (!expect(it->base <= from && from < it->end, StoreCheck::order, fmt::format("{}: {} does not follow", where, it->base))) return false;
+    if (!expect(same, StoreCheck::content, fmt::format("{}: another batch at {}", where, header.base_offset.value())))
+      return false;
+    if (!expect(it->base <= from && from < it->end, StoreCheck::order,
+                fmt::format("{}: {} does not follow", where, it->base)))
+      return false;
     from = it->end;
   }
   return true;
@@ -270,7 +287,10 @@ void StoreSim::read_some() {
     expect(flips_ > 0, StoreCheck::damage, "damage without a flipped bit: " + p->damage());
     return;
   }
-  if (!expect(read.error == 0 && !read.batches.empty(), StoreCheck::read, fmt::format("p{}: read at {}: error {}, {} bytes", number, from.value(), read.error, read.batches.size()))) return;
+  if (!expect(
+          read.error == 0 && !read.batches.empty(), StoreCheck::read,
+          fmt::format("p{}: read at {}: error {}, {} bytes", number, from.value(), read.error, read.batches.size())))
+    return;
   expect(read.next.value() <= model.acknowledged || frozen_, StoreCheck::read, "read beyond what was committed");
   check_bytes(model, read.batches, from.value(), "read");
 }
@@ -330,7 +350,8 @@ void StoreSim::check_numbers() {
     }
     expect(p->log_start().value() >= model.log_start, StoreCheck::monotonic, "log start went back");
     model.log_start = p->log_start().value();
-    expect(p->log_start() <= p->committed() && p->committed() <= p->flushed() && p->flushed() <= p->end(), StoreCheck::monotonic, "start <= committed <= flushed <= end");
+    expect(p->log_start() <= p->committed() && p->committed() <= p->flushed() && p->flushed() <= p->end(),
+           StoreCheck::monotonic, "start <= committed <= flushed <= end");
     expect(p->committed().value() == model.acknowledged, StoreCheck::monotonic, "committed without being told");
     expect(p->end().value() == model.end(), StoreCheck::monotonic, "end is not where the model's is");
   }
@@ -338,16 +359,25 @@ void StoreSim::check_numbers() {
 
 void StoreSim::step() {
   const auto dice = random_.below(100);
-  if (weather_.within && freeze_after_ == 0 && chance(1, 80)) freeze_after_ = static_cast<std::uint64_t>(random_.between(1, 40));
-  if (dice < 40) append();
-  else if (dice < 52) store_->end_of_turn();
+  if (weather_.within && freeze_after_ == 0 && chance(1, 80))
+    freeze_after_ = static_cast<std::uint64_t>(random_.between(1, 40));
+  if (dice < 40)
+    append();
+  else if (dice < 52)
+    store_->end_of_turn();
   else if (dice < 72) {
-    if (disk_.pending() > 0 && (!weather_.slow || chance(1, 2))) disk_.complete(random_.below(disk_.pending()));
-    else if (disk_.pending() > 0) fault(StoreFault::slow_sync);
-  } else if (dice < 82) read_some();
-  else if (dice < 92) time_passes();
-  else if (dice < 93) create_one();
-  else if (dice < 94 && chance(1, 4)) remove_one();
+    if (disk_.pending() > 0 && (!weather_.slow || chance(1, 2)))
+      disk_.complete(random_.below(disk_.pending()));
+    else if (disk_.pending() > 0)
+      fault(StoreFault::slow_sync);
+  } else if (dice < 82)
+    read_some();
+  else if (dice < 92)
+    time_passes();
+  else if (dice < 93)
+    create_one();
+  else if (dice < 94 && chance(1, 4))
+    remove_one();
   else if (dice < 95) {
     if (const auto picked = pick(); picked && chance(1, 3) && !frozen_) {
       const Offset to{random_.between(picked->second->log_start().value(), picked->second->committed().value())};
@@ -368,7 +398,8 @@ void StoreSim::step() {
       full_ = !full_;
       if (full_) fault(StoreFault::full_disk);
       say("disk {}", full_ ? "nearly full" : "has room");
-      disk_.set_capacity(full_ ? disk_.used_bytes() + static_cast<std::uint64_t>(random_.between(0, 600'000)) : std::uint64_t{1} << 40);
+      disk_.set_capacity(full_ ? disk_.used_bytes() + static_cast<std::uint64_t>(random_.between(0, 600'000))
+                               : std::uint64_t{1} << 40);
     }
   } else if (dice < 99) {
     if ((weather_.kills || weather_.power) && chance(1, 4)) crash();
@@ -379,7 +410,8 @@ void StoreSim::step() {
 void StoreSim::flip() {
   std::vector<std::string> files;
   for (auto& file : disk_.files()) {
-    if (file.starts_with("partitions/") || file.starts_with("journal/") || file.starts_with("checkpoint")) files.push_back(file);
+    if (file.starts_with("partitions/") || file.starts_with("journal/") || file.starts_with("checkpoint"))
+      files.push_back(file);
   }
   if (files.empty()) return;
   const std::string& file = files[random_.below(files.size())];
@@ -411,7 +443,7 @@ void StoreSim::crash() {
     freeze_after_ = 0;
     if (store_ && !frozen_) break;
     store_.reset();
-    weather_.power && chance(1, 2) ? disk_.power_cut(random_, weather_.survival) : disk_.kill();
+    weather_.power&& chance(1, 2) ? disk_.power_cut(random_, weather_.survival) : disk_.kill();
     frozen_ = false;
     if (tries > 5 && full_) {
       full_ = false;
@@ -431,7 +463,8 @@ void StoreSim::after_crash() {
       // The round that made it may be the latest one, where a flipped bit passes for a torn tail.
       const bool may = model.removing || !model.create_durable || flipped_now_;
       const std::int64_t must = flipped_now_ ? model.acknowledged_before : model.acknowledged;
-      if (!expect(may && (model.removing || must == 0), StoreCheck::acknowledged, fmt::format("p{} is gone", number))) return;
+      if (!expect(may && (model.removing || must == 0), StoreCheck::acknowledged, fmt::format("p{} is gone", number)))
+        return;
       it = model_.erase(it);
       continue;
     }
@@ -440,7 +473,8 @@ void StoreSim::after_crash() {
     p->set_settings(model.settings);
     if (!p->damage().empty()) {
       model.damaged = true;
-      expect(flips_ > 0, StoreCheck::damage, fmt::format("p{} is damaged without a flipped bit: {}", number, p->damage()));
+      expect(flips_ > 0, StoreCheck::damage,
+             fmt::format("p{} is damaged without a flipped bit: {}", number, p->damage()));
     }
     if (!model.damaged) compare(number, model, *p);
     ++it;
@@ -450,8 +484,12 @@ void StoreSim::after_crash() {
 
 void StoreSim::compare(int number, ModelPartition& model, Partition& p) {
   const std::int64_t must = flipped_now_ ? model.acknowledged_before : model.acknowledged;
-  if (!expect(p.end().value() >= must, StoreCheck::acknowledged, fmt::format("p{} ends at {}, {} was acknowledged", number, p.end().value(), must))) return;
-  if (!expect(p.end().value() <= model.end(), StoreCheck::acknowledged, fmt::format("p{} ends at {}, only {} was appended", number, p.end().value(), model.end()))) return;
+  if (!expect(p.end().value() >= must, StoreCheck::acknowledged,
+              fmt::format("p{} ends at {}, {} was acknowledged", number, p.end().value(), must)))
+    return;
+  if (!expect(p.end().value() <= model.end(), StoreCheck::acknowledged,
+              fmt::format("p{} ends at {}, only {} was appended", number, p.end().value(), model.end())))
+    return;
   // Moved log start may have been lost with its round, or not.
   model.log_start = p.log_start().value();
   while (!model.batches.empty() && model.batches.back().base >= p.end().value()) {
@@ -473,7 +511,9 @@ void StoreSim::compare(int number, ModelPartition& model, Partition& p) {
       expect(flips_ > 0, StoreCheck::damage, "damage without a flipped bit: " + p.damage());
       return;
     }
-    if (!expect(read.error == 0 && !read.batches.empty(), StoreCheck::acknowledged, fmt::format("p{}: {} cannot be read: {}", number, at, read.error))) return;
+    if (!expect(read.error == 0 && !read.batches.empty(), StoreCheck::acknowledged,
+                fmt::format("p{}: {} cannot be read: {}", number, at, read.error)))
+      return;
     if (!check_bytes(model, read.batches, at, "after the crash")) return;
     at = read.next.value();
   }
@@ -485,7 +525,8 @@ void StoreSim::compare_producers(int number, ModelPartition& model, Partition& p
   for (const auto& batch : model.batches) {
     if (batch.producer.id != no_producer) replayed.apply(batch.producer);
   }
-  expect(replayed.snapshot() == p.log().producers.snapshot(), StoreCheck::producers, fmt::format("p{}: producers are not those of the log", number));
+  expect(replayed.snapshot() == p.log().producers.snapshot(), StoreCheck::producers,
+         fmt::format("p{}: producers are not those of the log", number));
 }
 
 void StoreSim::liveness() {
@@ -512,7 +553,8 @@ void StoreSim::liveness() {
   for (auto& [number, model] : model_) {
     Partition* const p = store_->find(partition_id(number));
     if (!p || model.removing || model.damaged) continue;
-    expect(p->committed() == p->end(), StoreCheck::progress, fmt::format("p{} stands at {} of {}", number, p->committed().value(), p->end().value()));
+    expect(p->committed() == p->end(), StoreCheck::progress,
+           fmt::format("p{} stands at {} of {}", number, p->committed().value(), p->end().value()));
     compare(number, model, *p);
   }
 }

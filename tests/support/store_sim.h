@@ -12,15 +12,38 @@
 
 namespace edgelog::testing {
 
-enum class StoreFault : unsigned char { kill, power_cut, crash_within, slow_sync, failed_sync, failed_write, full_disk, bit_flip, clock_jump };
-inline constexpr std::array<std::string_view, 9> store_fault_names{"kill", "power cut", "crash between two effects", "slow sync", "failed sync",
-                                                                   "failed write", "full disk", "flipped bit", "clock jump"};
-enum class StoreCheck : unsigned char { acknowledged, content, order, duplicate, producers, monotonic, read, progress, damage };
-inline constexpr std::array<std::string_view, 9> store_check_names{"acknowledged is there", "content equals", "offsets without holes", "duplicate answered",
-                                                                   "producers as replayed", "numbers monotonic", "read while running", "progress at the end", "damage named"};
+enum class StoreFault : unsigned char {
+  kill,
+  power_cut,
+  crash_within,
+  slow_sync,
+  failed_sync,
+  failed_write,
+  full_disk,
+  bit_flip,
+  clock_jump
+};
+inline constexpr std::array<std::string_view, 9> store_fault_names{
+    "kill",        "power cut", "crash between two effects", "slow sync", "failed sync", "failed write", "full disk",
+    "flipped bit", "clock jump"};
+enum class StoreCheck : unsigned char {
+  acknowledged,
+  content,
+  order,
+  duplicate,
+  producers,
+  monotonic,
+  read,
+  progress,
+  damage
+};
+inline constexpr std::array<std::string_view, 9> store_check_names{
+    "acknowledged is there", "content equals",        "offsets without holes",
+    "duplicate answered",    "producers as replayed", "numbers monotonic",
+    "read while running",    "progress at the end",   "damage named"};
 
 struct StoreSimResult {
-  std::string failure;                      // empty: it held
+  std::string failure;  // empty: it held
   Duration simulated{0};
   std::array<std::uint64_t, store_fault_names.size()> faults{};
   std::array<std::uint64_t, store_check_names.size()> checks{};

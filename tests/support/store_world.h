@@ -15,8 +15,8 @@ inline broker::PartitionId partition_id(int number) {
   return id;
 }
 
-std::vector<std::int64_t> offsets_of(Bytes batches);   // base offsets
-std::int64_t read_all(broker::Partition& partition);   // number of offsets read from log start to committed
+std::vector<std::int64_t> offsets_of(Bytes batches);  // base offsets
+std::int64_t read_all(broker::Partition& partition);  // number of offsets read from log start to committed
 
 class StoreWorld {
  public:
@@ -27,8 +27,8 @@ class StoreWorld {
   void close();
   broker::Partition& create(int number, const broker::TopicSettings& settings = {});
   broker::AppendResult append(broker::Partition& partition, const BatchSpec& spec);
-  void commit();                 // ends the turn and completes every sync
-  void tick(Duration later);     // moves both clocks, ticks, and completes every sync
+  void commit();              // ends the turn and completes every sync
+  void tick(Duration later);  // moves both clocks, ticks, and completes every sync
   void idle_checkpoint();
 
   SimDisk disk;

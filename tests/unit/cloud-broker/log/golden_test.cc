@@ -31,7 +31,8 @@ Manifest sample_manifest() {
   m.partition = sample_id();
   m.applied = 77;
   m.log_start = Offset{5};
-  m.segments = {{Offset{0}, 2, 0, Offset{40}, 9000, 1'700'000'000'123, 1'700'000'000'000, 1'700'000'100'000, true}, {Offset{40}, 0, 0, Offset{40}, 0, -1, -1, 1'700'000'100'000, false}};
+  m.segments = {{Offset{0}, 2, 0, Offset{40}, 9000, 1'700'000'000'123, 1'700'000'000'000, 1'700'000'100'000, true},
+                {Offset{40}, 0, 0, Offset{40}, 0, -1, -1, 1'700'000'100'000, false}};
   m.epochs = {{LeaderEpoch{1}, Offset{0}}, {LeaderEpoch{4}, Offset{31}}};
   m.marks = {{Offset{0}, 1'700'000'000'000}};
   m.horizons = {{Offset{33}, 1, Offset{12}}};
@@ -130,7 +131,9 @@ TEST(Golden, AndIsReadBack) {
   ASSERT_TRUE(decode(encode(sample_checkpoint()), checkpoint));
   EXPECT_EQ(checkpoint.partitions[0].position, 512u);
   EXPECT_TRUE(checkpoint.clean);
-  EXPECT_EQ(SegmentIndex::decode(sample_index().encode(sample_segment()), sample_segment())->find_offset(Offset{29}).offset, Offset{20});
+  EXPECT_EQ(
+      SegmentIndex::decode(sample_index().encode(sample_segment()), sample_segment())->find_offset(Offset{29}).offset,
+      Offset{20});
 }
 
 TEST(Sealed, EveryFlippedBitIsSeen) {

@@ -33,8 +33,10 @@ std::map<std::string, std::string> replay(Partition& p, int* records = nullptr) 
       while (reader && reader->next(view)) {
         ++count;
         const std::string key(as_text(*view.key));
-        if (view.value) out[key] = as_text(*view.value);
-        else out.erase(key);
+        if (view.value)
+          out[key] = as_text(*view.value);
+        else
+          out.erase(key);
       }
     }
     at = read.next;
@@ -110,7 +112,9 @@ TEST(Compaction, TombstonesStayForAWhileAndThenGo) {
   c.put("gone", "x");
   Buffer batch = tombstone("gone");
   ASSERT_EQ(c.p->append(batch, Appender::client, c.world.wall).error, 0);
-  const auto fill = [&](int from) { for (int i = 0; i < 60; ++i) c.put("k" + std::to_string(i % 3), "value " + std::to_string(from + i)); };
+  const auto fill = [&](int from) {
+    for (int i = 0; i < 60; ++i) c.put("k" + std::to_string(i % 3), "value " + std::to_string(from + i));
+  };
   fill(0);
   c.world.tick(seconds(2));
   c.world.tick(seconds(2));
@@ -134,7 +138,9 @@ TEST(Compaction, RemembersTheLastBatchOfAProducer) {
   for (int i = 0; i < 3; ++i) c.world.tick(seconds(2));
   EXPECT_EQ(replay(*c.p).at("a"), "value 79");
   c.reopen(true);
-  EXPECT_EQ(c.world.append(*c.p, {.producer = ProducerId{9}, .epoch = 0, .sequence = 0, .key = "a", .value = "1"}).base_offset, Offset{0});
+  EXPECT_EQ(c.world.append(*c.p, {.producer = ProducerId{9}, .epoch = 0, .sequence = 0, .key = "a", .value = "1"})
+                .base_offset,
+            Offset{0});
   const auto first = c.p->read(Offset{0}, 1 << 20, true, c.p->committed());
   EXPECT_EQ(record::parse_header(first.batches)->count, 0);
 }

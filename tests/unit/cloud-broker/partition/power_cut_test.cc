@@ -26,7 +26,8 @@ class Story {
       for (auto& [number, p] : partitions_) acknowledged_[number] = p->committed().value();
     };
     for (int number : {1, 2, 3}) {
-      auto made = world_.store->create(partition_id(number), {.retention_bytes = number == 3 ? 3000 : -1, .segment_bytes = 2500});
+      auto made = world_.store->create(partition_id(number),
+                                       {.retention_bytes = number == 3 ? 3000 : -1, .segment_bytes = 2500});
       if (!made) return;  // dead already
       partitions_[number] = *made;
     }
@@ -34,7 +35,8 @@ class Story {
       for (auto& [number, p] : partitions_) {
         if ((i + number) % 3 == 0) continue;
         const std::size_t bytes = number == 2 && i % 4 == 0 ? 2000 : 150;
-        world_.append(*p, {.producer = ProducerId{number}, .epoch = 0, .sequence = sequence_[number]++, .value_bytes = bytes});
+        world_.append(
+            *p, {.producer = ProducerId{number}, .epoch = 0, .sequence = sequence_[number]++, .value_bytes = bytes});
       }
       world_.store->end_of_turn();
       while (world_.disk.complete()) note();
@@ -105,11 +107,16 @@ TEST(PowerCut, EverySyncIsNeeded) {
   const auto ends = [](std::string_view end) { return [end](std::string_view path) { return path.ends_with(end); }; };
   EXPECT_TRUE(noticed(ends(".journal"), 30)) << "journal";
   EXPECT_TRUE(noticed(ends(".log"), 30)) << "segments";
-  EXPECT_TRUE(noticed([](std::string_view path) { return path.find("/manifest.") != std::string_view::npos; }, 60)) << "manifests";
+  EXPECT_TRUE(noticed([](std::string_view path) { return path.find("/manifest.") != std::string_view::npos; }, 60))
+      << "manifests";
   EXPECT_TRUE(noticed([](std::string_view path) { return path.starts_with("checkpoint."); }, 30)) << "checkpoints";
   EXPECT_TRUE(noticed([](std::string_view path) { return path == "partitions/"; }, 60)) << "directory of partitions";
   EXPECT_TRUE(noticed([](std::string_view path) { return path == "journal/"; }, 60)) << "directory of the journal";
-  EXPECT_TRUE(noticed([](std::string_view path) { return path.starts_with("partitions/") && path.ends_with("/") && path != "partitions/"; }, 60))
+  EXPECT_TRUE(noticed(
+      [](std::string_view path) {
+        return path.starts_with("partitions/") && path.ends_with("/") && path != "partitions/";
+      },
+      60))
       << "directories of single partitions";
   EXPECT_FALSE(noticed([](std::string_view) { return false; }, 30));
 }

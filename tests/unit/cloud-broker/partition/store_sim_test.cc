@@ -20,7 +20,8 @@ TEST(StoreSim, TheSameSeedTellsTheSameStory) {
   for (const std::uint64_t seed : {3, 4}) {
     std::string first, second;
     for (auto* story : {&first, &second}) {
-      run_store_sim(seed, [story](Instant now, std::string_view line) { *story += fmt::format("{} {}\n", now.value(), line); });
+      run_store_sim(
+          seed, [story](Instant now, std::string_view line) { *story += fmt::format("{} {}\n", now.value(), line); });
     }
     EXPECT_FALSE(first.empty());
     EXPECT_EQ(first, second);

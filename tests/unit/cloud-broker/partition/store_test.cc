@@ -48,7 +48,8 @@ TEST(Store, KeepsThePromiseAfterKillAndPowerCut) {
     ASSERT_NE(p, nullptr);
     EXPECT_EQ(p->damage(), "");
     EXPECT_EQ(p->committed(), Offset{3});
-    EXPECT_EQ(testing::offsets_of(p->read(Offset{0}, 1 << 20, true, p->committed()).batches), (std::vector<std::int64_t>{0}));
+    EXPECT_EQ(testing::offsets_of(p->read(Offset{0}, 1 << 20, true, p->committed()).batches),
+              (std::vector<std::int64_t>{0}));
     EXPECT_EQ(world.store->find(partition_id(2))->end(), Offset{1});
   }
 }
@@ -185,7 +186,8 @@ TEST(Store, RemovedPartitionsLeaveNothing) {
   world.store->remove(partition_id(1));
   EXPECT_EQ(world.store->find(partition_id(1)), nullptr);
   world.commit();
-  for (const auto& file : world.disk.files()) EXPECT_EQ(file.find(disklog::partition_name(partition_id(1))), std::string::npos) << file;
+  for (const auto& file : world.disk.files())
+    EXPECT_EQ(file.find(disklog::partition_name(partition_id(1))), std::string::npos) << file;
   world.power_cut(Survival::nothing);
   world.open();
   EXPECT_EQ(world.store->find(partition_id(1)), nullptr);
@@ -281,7 +283,11 @@ TEST(Store, FindsByTime) {
   StoreWorld world;
   world.open();
   Partition& p = world.create(1, {.segment_bytes = 3000});
-  for (int i = 0; i < 60; ++i) world.append(p, {.records = 2, .value_bytes = 200, .timestamp = 1000 + i * 10, .codec = i % 2 == 0 ? record::Codec::none : record::Codec::zstd});
+  for (int i = 0; i < 60; ++i)
+    world.append(p, {.records = 2,
+                     .value_bytes = 200,
+                     .timestamp = 1000 + i * 10,
+                     .codec = i % 2 == 0 ? record::Codec::none : record::Codec::zstd});
   world.commit();
   EXPECT_EQ(p.offset_for_time(0, p.committed()).offset, Offset{0});
   EXPECT_EQ(p.offset_for_time(1010, p.committed()).offset, Offset{2});

@@ -127,8 +127,11 @@ TEST(Producers, AgreesWithAModel) {
       const auto known = model.find(id.value());
       ProducerBatch b = batch(id, 0, 0, static_cast<std::int32_t>(random.between(1, 50)), end);
       if (known != model.end()) {
-        b.epoch = ProducerEpoch{static_cast<std::int16_t>(known->second.epoch + (random.chance(1, 20) ? random.between(-1, 1) : 0))};
-        b.first = b.epoch.value() == known->second.epoch ? Sequence{known->second.last} + (random.chance(1, 20) ? random.between(-3, 3) : 1) : Sequence{0};
+        b.epoch = ProducerEpoch{
+            static_cast<std::int16_t>(known->second.epoch + (random.chance(1, 20) ? random.between(-1, 1) : 0))};
+        b.first = b.epoch.value() == known->second.epoch
+                      ? Sequence{known->second.last} + (random.chance(1, 20) ? random.between(-3, 3) : 1)
+                      : Sequence{0};
         if (random.chance(1, 3)) b = known->second.recent[random.below(known->second.recent.size())];
       }
       const ProducerVerdict verdict = state.check(b);
@@ -138,11 +141,16 @@ TEST(Producers, AgreesWithAModel) {
         if (kind_of(id) == ProducerKind::agent && b.first != Sequence{0}) expected = 45;
       } else {
         const Known& k = known->second;
-        for (const auto& r : k.recent) if (r.epoch == b.epoch && r.first == b.first && r.count == b.count) twin = &r;
-        if (twin != nullptr) expected = 0;
-        else if (b.epoch.value() < k.epoch) expected = 47;
-        else if (b.epoch.value() > k.epoch) expected = b.first == Sequence{0} ? 0 : 45;
-        else expected = b.first == Sequence{k.last} + 1 ? 0 : 45;
+        for (const auto& r : k.recent)
+          if (r.epoch == b.epoch && r.first == b.first && r.count == b.count) twin = &r;
+        if (twin != nullptr)
+          expected = 0;
+        else if (b.epoch.value() < k.epoch)
+          expected = 47;
+        else if (b.epoch.value() > k.epoch)
+          expected = b.first == Sequence{0} ? 0 : 45;
+        else
+          expected = b.first == Sequence{k.last} + 1 ? 0 : 45;
       }
       ASSERT_EQ(verdict.error, expected);
       ASSERT_EQ(verdict.duplicate, twin != nullptr);
@@ -165,7 +173,9 @@ TEST(Producers, AgreesWithAModel) {
         const auto kind = random.chance(1, 2) ? ProducerKind::agent : ProducerKind::handed_out;
         const std::int64_t before = random.between(0, end);
         state.forget(kind, Offset{before});
-        std::erase_if(model, [&](const auto& item) { return kind_of(ProducerId{item.first}) == kind && item.second.last_offset < before; });
+        std::erase_if(model, [&](const auto& item) {
+          return kind_of(ProducerId{item.first}) == kind && item.second.last_offset < before;
+        });
         ASSERT_EQ(state.size(), model.size());
       }
       if (random.chance(1, 200)) {
@@ -179,7 +189,8 @@ TEST(Producers, AgreesWithAModel) {
 
 TEST(Producers, TwoMillionIdsFit) {
   Producers state;
-  for (std::int64_t i = 0; i < 200'000; ++i) state.apply(batch(ProducerId{agent.value() + i * 7919}, 0, 0, 100, i * 100));
+  for (std::int64_t i = 0; i < 200'000; ++i)
+    state.apply(batch(ProducerId{agent.value() + i * 7919}, 0, 0, 100, i * 100));
   const double per_id = static_cast<double>(state.memory_bytes()) / 200'000;
   RecordProperty("bytes_per_id", static_cast<int>(per_id));
   EXPECT_LT(per_id, 80);

@@ -19,7 +19,8 @@ class PosixDiskTest : public ::testing::Test {
   PosixDiskTest() {
     char name[] = "/tmp/edgelog-disk-XXXXXX";
     directory_ = ::mkdtemp(name);
-    disk_ = std::move(*PosixDisk::open(directory_, [this](std::function<void()> work) { loop_.post(std::move(work)); }));
+    disk_ =
+        std::move(*PosixDisk::open(directory_, [this](std::function<void()> work) { loop_.post(std::move(work)); }));
   }
   ~PosixDiskTest() override {
     disk_.reset();

@@ -12,7 +12,10 @@ Answers sample_answers() {
   Answers answers;
   answers.gateway_time = WallMillis{1'700'000'000'123};
   answers.batches.push_back({{"climate", ProducerId{0x4123456700000001}, ProducerEpoch{0}, Sequence{5}, Sequence{9}},
-                             PartitionIndex{3}, 0, Offset{42}, LeaderEpoch{7}});
+                             PartitionIndex{3},
+                             0,
+                             Offset{42},
+                             LeaderEpoch{7}});
   LookAnswer look;
   look.look_id = 11;
   look.topic = "climate";
@@ -23,7 +26,8 @@ Answers sample_answers() {
   look.leader_epoch = LeaderEpoch{7};
   look.expectation = static_cast<std::int8_t>(Expectation::found);
   look.found_epoch = LeaderEpoch{7};
-  look.sightings.push_back({ProducerId{0x4123456700000001}, ProducerId{0x4123456700000002}, EventIndex{1}, EventIndex{2}, Offset{44}, false});
+  look.sightings.push_back({ProducerId{0x4123456700000001}, ProducerId{0x4123456700000002}, EventIndex{1},
+                            EventIndex{2}, Offset{44}, false});
   answers.looks.push_back(look);
   return answers;
 }

@@ -50,7 +50,8 @@ TEST(UpTopic, RefusesWhatNoAgentSends) {
 TEST(AgentId, Rule) {
   EXPECT_TRUE(valid_agent_id("a.b_c-9"));
   EXPECT_TRUE(valid_agent_id(std::string(64, 'a')));
-  for (const auto& bad : {std::string(), std::string(65, 'a'), std::string("A"), std::string("a/b"), std::string("a+"), std::string("ä")})
+  for (const auto& bad :
+       {std::string(), std::string(65, 'a'), std::string("A"), std::string("a/b"), std::string("a+"), std::string("ä")})
     EXPECT_FALSE(valid_agent_id(bad)) << bad;
 }
 

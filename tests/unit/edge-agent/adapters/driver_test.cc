@@ -10,8 +10,8 @@
 #include <fstream>
 #include <utility>
 
-#include "common/uplink/names.h"
 #include "common/record/batch.h"
+#include "common/uplink/names.h"
 #include "edge-agent/adapters/agent_config.h"
 #include "edge-agent/adapters/json_parser.h"
 #include "edge-agent/adapters/log_apply.h"
@@ -33,8 +33,10 @@ class DirectLog : public EventLog {
   void commit(CommitWork work, std::function<void(CommitDone)> done) override {
     jobs.push_back([this, work = std::make_shared<CommitWork>(std::move(work)), done = std::move(done)] {
       CommitDone result;
-      if (full) result.status = Error{Code::full, "disk full"};
-      else result.status = writer->apply(*work, result);
+      if (full)
+        result.status = Error{Code::full, "disk full"};
+      else
+        result.status = writer->apply(*work, result);
       for (const Run& run : work->runs) seen.push_back(run);
       result.work = std::move(*work);
       done(std::move(result));
@@ -100,13 +102,14 @@ struct Bench {
     config.agent = "edge-1";
     auto rows = log->store->read_all();
     EXPECT_TRUE(rows);
-    driver = std::make_unique<Driver>(config, std::move(*rows), 42, false, "test",
-                                      DriverPorts{*log, uplink, [this] { return moment; }, [this](Instant at) { wake_at = at; }});
+    driver = std::make_unique<Driver>(
+        config, std::move(*rows), 42, false, "test",
+        DriverPorts{*log, uplink, [this] { return moment; }, [this](Instant at) { wake_at = at; }});
     driver->add_input("site", inlet);
     auto loaded = find_mapping(mapping);
     EXPECT_TRUE(loaded);
-    intake = std::make_unique<Intake>(IntakeOptions{"site", "site-a", "edge-1", 64 << 10, true}, std::move(*loaded), *driver,
-                                      [this](Bytes d, JsonObject& o) { return parser.parse(d, o); });
+    intake = std::make_unique<Intake>(IntakeOptions{"site", "site-a", "edge-1", 64 << 10, true}, std::move(*loaded),
+                                      *driver, [this](Bytes d, JsonObject& o) { return parser.parse(d, o); });
     settle();
   }
   ~Bench() { std::filesystem::remove_all(folder); }
@@ -132,7 +135,8 @@ struct Bench {
     uplink::TopicList list;
     list.gateway_time = moment.wall;
     list.producer_memory_ms = 86'400'000;
-    for (auto& topic : topics) list.topics.push_back({topic, 1 << 20, {{Offset{0}, LeaderEpoch{1}}, {Offset{0}, LeaderEpoch{1}}}});
+    for (auto& topic : topics)
+      list.topics.push_back({topic, 1 << 20, {{Offset{0}, LeaderEpoch{1}}, {Offset{0}, LeaderEpoch{1}}}});
     EXPECT_TRUE(driver->uplink_message(std::string(uplink::topics_topic), uplink::encode(list)));
   }
   // The gateway's part: every batch that was sent is durable, one after another in its partition.
@@ -145,8 +149,12 @@ struct Bench {
       if (!address || address->look) continue;
       const auto header = record::parse_header(sent.payload);
       EXPECT_TRUE(header);
-      answers.batches.push_back({{address->topic, header->producer_id, header->producer_epoch, header->base_sequence, header->last_sequence()},
-                                 PartitionIndex{*sent.partition}, 0, Offset{next_offset}, LeaderEpoch{1}});
+      answers.batches.push_back({{address->topic, header->producer_id, header->producer_epoch, header->base_sequence,
+                                  header->last_sequence()},
+                                 PartitionIndex{*sent.partition},
+                                 0,
+                                 Offset{next_offset},
+                                 LeaderEpoch{1}});
       next_offset += header->count;
       records += header->count;
     }
@@ -213,7 +221,9 @@ TEST(Driver, AFullDiskHoldsAndGoesOn) {
 
 TEST(Driver, ARingIsConfirmedOnceItIsDurable) {
   Bench b("edgelog-devices");
-  const auto event = [](int n) { return R"({"boot":7,"n":)" + std::to_string(n) + R"(,"t":1700000000000,"kind":"door","event":"opened"})"; };
+  const auto event = [](int n) {
+    return R"({"boot":7,"n":)" + std::to_string(n) + R"(,"t":1700000000000,"kind":"door","event":"opened"})";
+  };
   EXPECT_EQ(b.deliver("site/d1/event", event(1)), Outcome::taken);
   EXPECT_EQ(b.deliver("site/d1/event", event(3)), Outcome::out_of_order);
   EXPECT_EQ(b.deliver("site/d1/event", event(2)), Outcome::taken);
@@ -236,7 +246,8 @@ TEST(Driver, WhatIsNoEventBecomesADeadLetter) {
   };
   for (const auto& [topic, payload] : bad) EXPECT_EQ(b.deliver(topic, payload), Outcome::taken);
   // Under its own number: the device goes on behind it.
-  EXPECT_EQ(b.deliver("site/d1/event", R"({"boot":1,"n":1,"kind":"thermostat","temperature":null,"setpoint":[]})"), Outcome::taken);
+  EXPECT_EQ(b.deliver("site/d1/event", R"({"boot":1,"n":1,"kind":"thermostat","temperature":null,"setpoint":[]})"),
+            Outcome::taken);
   EXPECT_EQ(b.deliver("site/d1/event", R"({"boot":1,"n":2,"kind":"door"})"), Outcome::taken);
   EXPECT_EQ(b.deliver("site/d1/event", R"({"kind":"door"})", true), Outcome::repeat);  // retained
   b.settle();
@@ -250,8 +261,9 @@ TEST(Driver, WhatIsNoEventBecomesADeadLetter) {
       if (const auto at = event.value.find("\"reason\":\""); at != std::string_view::npos)
         reasons.emplace_back(event.value.substr(at + 10, event.value.find('"', at + 10) - at - 10));
   }
-  EXPECT_EQ(reasons, (std::vector<std::string>{"not valid JSON", "not valid UTF-8", "too large", "no rule for this topic", "wrong type",
-                                               "no rule for this payload", "wrong type"}));
+  EXPECT_EQ(reasons,
+            (std::vector<std::string>{"not valid JSON", "not valid UTF-8", "too large", "no rule for this topic",
+                                      "wrong type", "no rule for this payload", "wrong type"}));
 }
 
 // tests/golden/edge-agent/mappings.txt: deliveries, and what each mapping that ships makes of them.

@@ -27,10 +27,11 @@ LogOptions options_on(const PowerCutVfs& vfs) {
 // Everything in the log, byte for byte.
 std::string dump(LogStore& store) {
   std::string out;
-  for (const char* sql : {"SELECT kind || ',' || stream || ',' || id || ',' || hex(row) FROM state ORDER BY kind, stream, id",
-                          "SELECT k || ',' || last || ',' || base_time || ',' || hex(events) FROM runs ORDER BY k",
-                          "SELECT k || ',' || hex(head) || ',' || hex(data) FROM batches ORDER BY k",
-                          "SELECT device || ',' || incarnation || ',' || last FROM sources ORDER BY 1"}) {
+  for (const char* sql :
+       {"SELECT kind || ',' || stream || ',' || id || ',' || hex(row) FROM state ORDER BY kind, stream, id",
+        "SELECT k || ',' || last || ',' || base_time || ',' || hex(events) FROM runs ORDER BY k",
+        "SELECT k || ',' || hex(head) || ',' || hex(data) FROM batches ORDER BY k",
+        "SELECT device || ',' || incarnation || ',' || last FROM sources ORDER BY 1"}) {
     auto rows = store.database().prepare(sql);
     if (!rows) return rows.error().what;
     while (true) {
@@ -63,7 +64,8 @@ class Workload {
     const std::int64_t count = random_.between(1, 12);
     Run run{stream, EventIndex{taken_}, EventIndex{taken_ + count - 1}, WallMillis{taken_ * 10}, {}};
     for (std::int64_t i = 0; i < count; ++i)
-      append_event(run.events, i == 0 ? 0 : 10, "site/device", fmt::format("{{\"value\":{}.{}}}", taken_ + i, random_.below(1000)), {});
+      append_event(run.events, i == 0 ? 0 : 10, "site/device",
+                   fmt::format("{{\"value\":{}.{}}}", taken_ + i, random_.below(1000)), {});
     taken_ += count;
     work.runs.push_back(std::move(run));
     auto& ops = work.transaction.ops;

@@ -79,7 +79,8 @@ int read_file(sqlite3_file* file, void* to, int bytes, sqlite3_int64 at) {
 int write_file(sqlite3_file* file, const void* from, int bytes, sqlite3_int64 at) {
   File* f = self(file);
   f->world->announce();
-  Change change{static_cast<std::size_t>(at), std::string(static_cast<const char*>(from), static_cast<std::size_t>(bytes)), {}};
+  Change change{
+      static_cast<std::size_t>(at), std::string(static_cast<const char*>(from), static_cast<std::size_t>(bytes)), {}};
   put(f->inode->now, change.at, change.bytes);
   f->inode->unsynced.push_back(std::move(change));
   return SQLITE_OK;
@@ -227,7 +228,8 @@ DiskImage PowerCutVfs::cut() {
       }
       for (std::size_t at = 0; at < change.bytes.size();) {
         const std::size_t part = std::min(sector - (change.at + at) % sector, change.bytes.size() - at);
-        if (s.random.chance(kept_of_8, 8)) put(content, change.at + at, std::string_view(change.bytes).substr(at, part));
+        if (s.random.chance(kept_of_8, 8))
+          put(content, change.at + at, std::string_view(change.bytes).substr(at, part));
         at += part;
       }
     }

@@ -15,11 +15,11 @@
 namespace edgelog::agent {
 
 enum class SyncKind : unsigned char {
-  journal,     // rollback journal: only while the database is made
-  database,    // before anything was checkpointed: the header that says WAL
-  checkpoint,  // the database, once pages of the WAL were copied into it
-  wal_header,  // a WAL that begins (again)
-  wal_commit,  // a transaction's frames
+  journal,                // rollback journal: only while the database is made
+  database,               // before anything was checkpointed: the header that says WAL
+  checkpoint,             // the database, once pages of the WAL were copied into it
+  wal_header,             // a WAL that begins (again)
+  wal_commit,             // a transaction's frames
   wal_before_checkpoint,  // nothing was written to the WAL since its last sync
 };
 
