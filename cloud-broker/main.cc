@@ -17,6 +17,7 @@ using namespace edgelog;
 namespace {
 
 constexpr int exit_failed = 1;
+constexpr int exit_locked = 75;       // another process has the data directory
 constexpr int exit_sync_failed = 70;  // a failed fsync: what is on disk is not what we think
 constexpr Duration stop_patience = seconds(5);
 
@@ -122,7 +123,7 @@ std::uint64_t random_seed() {
 
 int fail(const char* what, const Error& error) {
   LOG(error, "{}: {}", what, error.what);
-  return exit_failed;
+  return error.code == Code::locked ? exit_locked : exit_failed;
 }
 
 int serve(const Config& config, const Endpoints& where) {

@@ -119,6 +119,8 @@ const ConfigRow* find_topic_config(std::string_view name) {
 }
 
 std::optional<std::string> refuse_config(std::string_view name, std::string_view value) {
+  constexpr std::size_t value_max = 4096;
+  if (value.size() > value_max) return "Value of " + std::string(name) + " is longer than " + std::to_string(value_max);
   const ConfigRow* row = find_topic_config(name);
   if (row == nullptr) return "Unknown topic config name: " + std::string(name);
   switch (row->type) {

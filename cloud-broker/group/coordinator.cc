@@ -39,7 +39,8 @@ std::string Coordinator::fresh_member_id(const std::string& prefix) {
   const std::array<std::uint64_t, 2> words{(prng_.next() & ~0xf000ULL) | 0x4000ULL,
                                            (prng_.next() & ~(3ULL << 62)) | (2ULL << 62)};
   constexpr const char* digits = "0123456789abcdef";
-  std::string id = prefix + "-";
+  constexpr std::size_t prefix_max = 255;  // it came from the client, and the id must fit a string of the protocol
+  std::string id = prefix.substr(0, prefix_max) + "-";
   for (unsigned nibble = 0; nibble < 32; ++nibble) {
     if (nibble == 8 || nibble == 12 || nibble == 16 || nibble == 20) id += '-';
     id += digits[words[nibble / 16] >> (60 - 4 * (nibble % 16)) & 15];

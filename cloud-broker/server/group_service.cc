@@ -167,6 +167,11 @@ void GroupService::tick(At at) {
     shard.coordinator->expire(at, effects);
     carry_out(at, shard, std::move(effects), [](ErrorCode) {});
   }
+}
+
+void GroupService::count() {
+  if (counted_at_ == metrics_.group_steps.value()) return;
+  counted_at_ = metrics_.group_steps.value();
   metrics_.groups.set(static_cast<std::int64_t>(groups()));
   metrics_.members.set(static_cast<std::int64_t>(members()));
 }

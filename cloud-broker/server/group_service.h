@@ -61,6 +61,7 @@ class GroupService {
   void topic_removed(group::At at, const std::string& topic);
   void tick(group::At at);
   Instant deadline() const;
+  void count();  // groups and members for the metrics, where a step was made since
   bool ready() const { return !shards_.empty(); }
   std::size_t groups() const;
   std::size_t members() const;
@@ -87,7 +88,7 @@ class GroupService {
   const group::Settings settings_;
   std::vector<Shard> shards_;
   std::map<group::Token, std::variant<JoinDone, SyncDone>> waiting_;
-  std::uint64_t next_token_ = 0;
+  std::uint64_t next_token_ = 0, counted_at_ = 0;
 };
 
 }  // namespace edgelog::broker

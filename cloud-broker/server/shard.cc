@@ -142,6 +142,7 @@ void Shard::end_of_turn(At at) {
   state.metadata->end_of_turn();
   state.store->end_of_turn();
   state.metrics.topics.set(static_cast<std::int64_t>(state.controller.topics().size()));
+  state.groups->count();
   state.metrics.parked_fetches.set(static_cast<std::int64_t>(state.fetches.waiting()));
   state.metrics.waiting_produces.set(static_cast<std::int64_t>(state.produces.waiting()));
 }

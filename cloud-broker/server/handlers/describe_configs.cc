@@ -104,8 +104,8 @@ void describe_broker(const World& world, const Request::Resource& wanted, bool s
     // An empty name asks for the cluster's dynamic defaults, of which there are none.
     if (wanted.resource_name.empty()) return;
     out.error_code = ErrorCode::invalid_request;
-    out.error_message = "Unexpected broker id, expected " + std::to_string(world.settings.node.value()) +
-                        ", but received " + wanted.resource_name;
+    out.error_message = text_or_null("Unexpected broker id, expected " + std::to_string(world.settings.node.value()) +
+                                     ", but received " + wanted.resource_name);
     return;
   }
   for (const BrokerEntry& each : broker_entries(world)) {

@@ -22,7 +22,10 @@ inline constexpr std::int32_t group_operations = 1 << 3 | 1 << 6 | 1 << 8;
 
 inline constexpr const char* not_authorized = "Authorization failed.";
 
+// A message for people. What it quotes came from the client, so it is cut: a string of the protocol has a limit.
 inline std::optional<std::string> text_or_null(std::string text) {
+  constexpr std::size_t message_max = 1000;
+  if (text.size() > message_max) text.resize(message_max);
   return text.empty() ? std::nullopt : std::optional<std::string>(std::move(text));
 }
 
