@@ -125,7 +125,7 @@ void Window::settle() {
     items_.pop_front();
     ++begin_;
   }
-  // What stands first has nothing older to wait for.
+  // W3: what stands first has nothing older to wait for.
   if (!items_.empty()) items_.front().held = false;
 }
 

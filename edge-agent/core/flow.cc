@@ -154,14 +154,15 @@ void acknowledge_prefix(State& state, Stream& stream, std::uint64_t before) {
 void succeeded(State& state, Moment moment, Stream& stream, std::uint64_t number, Batch& batch,
                const uplink::BatchAnswer& answer) {
   if (answer.offset.value() < 0 || answer.leader_epoch.value() < 0) return;
-  if (answer.leader_epoch != stream.row.leader_epoch && stream.row.acknowledged.any()) {
+  const bool behind = answer.leader_epoch < stream.row.leader_epoch && moment.now < stream.verified_until;
+  if (answer.leader_epoch != stream.row.leader_epoch && stream.row.acknowledged.any() && !behind) {
     // Rule 9: whether the log went back must be known before anything new is taken for acknowledged.
     begin_check(state, moment, stream);
     return;
   }
   stream.known = true;
   batch.offset = answer.offset;
-  batch.leader_epoch = answer.leader_epoch;
+  batch.leader_epoch = behind ? stream.row.leader_epoch : answer.leader_epoch;
   const std::uint64_t before = stream.window.begin();
   stream.window.answered(number);
   acknowledge_prefix(state, stream, before);

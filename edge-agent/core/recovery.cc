@@ -10,12 +10,16 @@
 namespace edgelog::agent {
 namespace {
 
+constexpr Duration verified_for = seconds(30);
+
 void send_fences(State& state, Moment moment, Stream& stream, Fencing& fencing, Effects& out) {
+  // By the cloud's clock: a log that forgets ids by record timestamp must remember the fence from now on.
+  const WallMillis now = state.clock.known() ? state.clock.time(moment.now) : moment.wall;
   for (const Fence& fence : stream.fences) {
     if (fence.answered) continue;
     ++state.counts.fences;
     ++state.handed;
-    out.push_back(PublishFence{stream.row.topic, stream.row.partition, fence.id, state.clock.best(moment)});
+    out.push_back(PublishFence{stream.row.topic, stream.row.partition, fence.id, now});
   }
   ++fencing.sendings;
   fencing.due = moment.now + window::wait_after(state.config.resend, fencing.sendings, state.random);
@@ -71,6 +75,7 @@ void checked(State& state, Moment moment, Stream& stream, const uplink::LookAnsw
     if (!believed(state, moment, stream, answer)) return;
     went_back(state, moment, stream, answer.leader_epoch);
   }
+  stream.verified_until = moment.now + verified_for;
   stream.stale_since = never;
   stream.row.leader_epoch = answer.leader_epoch;
   put_stream(state, stream);

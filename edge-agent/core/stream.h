@@ -105,6 +105,7 @@ struct Stream {
   LeaderEpoch fence_epoch{-1};  // under which the last of them was answered
   Cause cause;
   Instant stale_since = never;  // an older leader epoch is told since (rule 9)
+  Instant verified_until{};     // a check passed lately: answers under an older epoch are a gateway's that is behind
   bool known = false;           // the log knows the lane's id: a batch of it succeeded since connecting (rule 4)
   std::string waits_for;        // nothing is sent, and why
   Instant next_age_check{};

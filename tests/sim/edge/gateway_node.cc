@@ -1,6 +1,7 @@
 #include "tests/sim/edge/gateway_node.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/wire/errors.h"
 
@@ -27,6 +28,7 @@ void GatewayNode::crash() {
   ++life_;
   payloads_.clear();
   lane_arrival_.clear();
+  metadata_.clear();
   cloud_.gateway_gone(index_);
 }
 
@@ -65,6 +67,7 @@ void GatewayNode::tell_topics(const std::string& not_listed) {
       for (std::int32_t i = 0; i < log_.partitions(topic); ++i) {
         const auto view = log_.view(topic, i, !cloud_.healed && base_.chance(plan_.stale_leader));
         entry.partitions.push_back({view.hw, view.epoch});
+        metadata_[{topic, i}] = view.epoch;
       }
       known.topics.push_back(std::move(entry));
     }
@@ -162,6 +165,14 @@ void GatewayNode::perform(gateway::Effects effects) {
   }
 }
 
+// A produce is answered under the epoch that was known when it was sent.
+LeaderEpoch GatewayNode::known_epoch(const gateway::Produce& effect) {
+  if (std::exchange(put_backs_, log_.put_backs()) != log_.put_backs()) metadata_.clear();
+  const auto [known, fresh] = metadata_.try_emplace({effect.topic, effect.partition.value()}, LeaderEpoch{-1});
+  if (fresh) known->second = log_.epoch(effect.topic, effect.partition.value());
+  return known->second;
+}
+
 void GatewayNode::produce(const gateway::Produce& effect) {
   const auto payload = payloads_.find(effect.ticket);
   if (payload == payloads_.end()) return base_.fail("a gateway produces what it does not hold");
@@ -174,14 +185,20 @@ void GatewayNode::produce(const gateway::Produce& effect) {
   last = std::max(last, base_.now + way);
   // Sent already: it arrives even if this process dies or sleeps.
   base_.at(last, [this, message = payload->second, ticket = effect.ticket, life = life_,
-                  partition = effect.partition.value(), topic = effect.topic] {
+                  partition = effect.partition.value(), topic = effect.topic, known = known_epoch(effect),
+                  put_backs = log_.put_backs()] {
+    if (put_backs != log_.put_backs()) {  // the connection that it was sent on is gone
+      when_awake(life, [this, ticket] { feed(gateway::Produced{ticket, code(wire::ErrorCode::network_exception)}); });
+      return;
+    }
     log_.produce(topic, partition, message.content, message.branch, message.published,
-                 [this, ticket, life](std::int16_t error, Offset offset, LeaderEpoch epoch) {
+                 [this, ticket, life, known, topic, partition](std::int16_t error, Offset offset, LeaderEpoch) {
                    const bool lost = !cloud_.healed && base_.chance(plan_.answer_lost);
                    if (lost) base_.injected(Fault::produce_answer_lost);
                    const Duration wait =
                        lost ? seconds(base_.random.between(1, 10)) : base_.between(microseconds(100), milliseconds(5));
-                   base_.after(wait, [this, ticket, life, lost, error, offset, epoch] {
+                   if (error != 0 && life == life_) metadata_.erase({topic, partition});
+                   base_.after(wait, [this, ticket, life, lost, error, offset, epoch = known] {
                      when_awake(life, [this, ticket, lost, error, offset, epoch] {
                        if (lost) return feed(gateway::Produced{ticket, code(wire::ErrorCode::network_exception)});
                        feed(gateway::Produced{ticket, error, offset, epoch});

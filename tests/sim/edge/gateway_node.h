@@ -26,6 +26,7 @@ class GatewayNode {
   void perform(gateway::Effects effects);
   void arm();
   void produce(const gateway::Produce& effect);
+  LeaderEpoch known_epoch(const gateway::Produce& effect);
   void ask_range(const gateway::AskRange& effect);
   void read(const gateway::Read& effect);
   // Runs once awake, if this process still lives.
@@ -43,9 +44,11 @@ class GatewayNode {
   Instant awake_at_{};
   Instant armed_ = never;
   std::vector<std::uint32_t> assigned_;
+  std::uint64_t put_backs_ = 0;
   std::uint64_t last_ticket_ = 0;
   std::map<gateway::Ticket, UpMessage> payloads_;
   std::map<std::uint32_t, Instant> lane_arrival_;
+  std::map<std::pair<std::string, std::int32_t>, LeaderEpoch> metadata_;  // as of the last refresh, or failure
 };
 
 }  // namespace edgelog::sim::edge

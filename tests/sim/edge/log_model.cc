@@ -185,6 +185,7 @@ void LogModel::put_back() {
   const std::size_t back = 1 + base_.random.below(std::min<std::size_t>(p->entries.size() - 1, 12));
   const Offset end = p->entries[p->entries.size() - back].base;
   base_.injected(Fault::log_put_back);
+  ++put_backs_;
   const Offset hw = p->hw;
   truncate(*p, end);
   p->stale_until = Instant{};

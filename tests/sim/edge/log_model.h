@@ -67,6 +67,8 @@ class LogModel {
   View view(const std::string& topic, std::int32_t partition, bool stale) const;
   bool has_stale(const std::string& topic, std::int32_t partition) const;
   LeaderEpoch epoch(const std::string& topic, std::int32_t partition) const;
+  // How often it was put back: no connection from before survives that.
+  std::uint64_t put_backs() const { return put_backs_; }
 
   void change_leader(bool lose_tail);
   void change_leader_of(const std::string& topic, std::int32_t partition, bool lose_tail);
@@ -122,6 +124,7 @@ class LogModel {
   Base& base_;
   LogRules rules_;
   bool available_ = true;
+  std::uint64_t put_backs_ = 0;
   std::map<std::string, std::vector<std::unique_ptr<Partition>>> topics_;
 };
 

@@ -289,6 +289,37 @@ TEST(Rule3, OverflowNamesWhatItDropsAndSparesWhatWasPublished) {
   EXPECT_EQ(b.gaps.back().count, named);
 }
 
+TEST(Rule7, AFenceIsStampedByTheCloudsClock) {  // seed 22298
+  Bench b;
+  b.wall_offset = WallMillis{-86'400'000};
+  b.open();
+  b.connect();
+  b.take("climate");
+  b.answer(b.batches.at(0), fenced);
+  b.tick();
+  ASSERT_EQ(b.fences.size(), 1U);
+  EXPECT_EQ(b.fences[0].timestamp, b.cloud_time());
+}
+
+TEST(Rule9, AGatewayThatIsBehindIsCheckedOnceAndThenHeard) {
+  Bench b;
+  b.open();
+  b.connect(Offset{0}, LeaderEpoch{5});
+  b.take("climate");
+  b.answer(b.batches.at(0), 0, Offset{0}, LeaderEpoch{5});
+  b.take("climate");
+  b.pass(milliseconds(1));
+  ASSERT_EQ(b.batches.size(), 2U);
+  b.answer(b.batches[1], 0, Offset{1}, LeaderEpoch{4});
+  b.tick();
+  ASSERT_EQ(b.looks.size(), 1U);
+  EXPECT_FALSE(b.core->all_acknowledged());
+  b.answer_look(b.looks[0], Offset{2}, {}, uplink::Expectation::found, Offset{0}, LeaderEpoch{5});
+  b.answer(b.batches[1], 0, Offset{1}, LeaderEpoch{4});
+  EXPECT_TRUE(b.core->all_acknowledged());
+  EXPECT_EQ(b.store.stream("climate")->leader_epoch, LeaderEpoch{5});
+}
+
 TEST(Rule8, ATimestampFromTheFutureIsNoAge) {  // seed 232
   Bench b;
   b.wall_offset = WallMillis{86'400'000};
