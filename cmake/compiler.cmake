@@ -11,7 +11,8 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   # libstdc++'s own algorithms use what it has deprecated (std::get_temporary_buffer in stable_sort).
-  target_compile_options(edgelog_flags INTERFACE -Wno-deprecated-declarations)
+  # In GCC's C++ -Wconversion does not include the signs.
+  target_compile_options(edgelog_flags INTERFACE -Wno-deprecated-declarations -Wno-sign-conversion)
 endif()
 if(EDGELOG_SANITIZE)
   target_compile_options(edgelog_flags INTERFACE -fsanitize=${EDGELOG_SANITIZE} -fno-sanitize-recover=all)
