@@ -49,8 +49,9 @@ Plan draw_plan(Prng& random) {
   plan.small_age = often(10);
   plan.small_messages = often(10);
   plan.rules.kafka = often(60);
+  // Half of it is longer than any copy lives on its way: 40 s of MQTT, 60 s in a gateway, 35 s to the log.
   const bool short_memory = often(30);
-  plan.rules.memory = short_memory ? seconds(random.between(120, 600)) : seconds(86'400);
+  plan.rules.memory = short_memory ? seconds(random.between(300, 900)) : seconds(86'400);
   if (often(20)) plan.rules.retention = seconds(random.between(100, 500));
   plan.rules.ahead_max = seconds(random.between(60, 3600));
   plan.safety = seconds(random.between(200, 1200));
