@@ -68,7 +68,7 @@ class Scene:
             site.stop()
         self.stack.stop()
         if kind is None and not self.args.keep:
-            shutil.rmtree(self.data, ignore_errors=True)
+            shutil.rmtree(self.data.parent, ignore_errors=True)
         elif kind is not None:
             say(f'{self.name}: what is left is in {self.data}')
 
