@@ -37,6 +37,8 @@ void open_streams(State& state, const Persisted& persisted) {
   for (const OriginRow& row : origins) {
     Lane lane;
     lane.row = row;
+    // Renumbered by a life of this log: another one, from an older image, may have done so under another id.
+    if (row.producer != row.origin) lane.row.must_resolve = true;
     state.stream(row.stream).lanes.push_back(std::move(lane));
   }
 }
