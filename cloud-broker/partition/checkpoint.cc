@@ -24,7 +24,7 @@ void StoreState::begin_checkpoint(bool clean) {
     checkpoint_again_ = true;
     return;
   }
-  checkpoint_.emplace();
+  checkpoint_ = CheckpointRun{};  // clang cannot emplace a nested class with member initialisers here
   checkpoint_->id = ++checkpoint_ids_;
   checkpoint_clean_ = clean;
   checkpoint_->round = durable_round_;
