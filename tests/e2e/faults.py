@@ -125,7 +125,7 @@ def read_numbers(brokers, topic, key=lambda value: struct.unpack('>q', value[:8]
 
 class Faults:
     def __init__(self, args, directory):
-        self.args, self.bin, self.dir = args, Path(args.bin), Path(directory)
+        self.args, self.bin, self.dir = args, Path(args.bin).absolute(), Path(directory)
         self.ports = range(args.base_port, args.base_port + 600)
 
     def broker(self, data, *more):
@@ -243,7 +243,7 @@ when_full = "block"
             check(ready(admin), 'the first one goes on')
         finally:
             process.stop()
-        agent = ['--id', AGENT, '--data', str(self.dir / 'agent'), '--uplink.port', '1']
+        agent = ['--id', AGENT, '--data', str(self.dir / 'agent'), '--uplink-port', '1']
         first = Process('agent', [self.bin / 'edgelog-agent', *agent, '--admin', f'127.0.0.1:{self.args.base_port + 501}'],
                         self.dir / 'agent.log').start()
         try:
