@@ -140,8 +140,9 @@ enum class ErrorCode : std::int16_t {
 
 // "NOT_LEADER_OR_FOLLOWER"; for a number that is none of these: "?".
 std::string_view error_name(ErrorCode code);
-// Kafka's clients try again by themselves (its RetriableException).
-bool retriable(ErrorCode code);
+// The same request may succeed a moment later, without anybody changing anything; whether it has taken effect already
+// is not known.
+bool may_pass(ErrorCode code);
 // The number, for whatever keeps it as one.
 constexpr std::int16_t code(ErrorCode error) { return static_cast<std::int16_t>(error); }
 

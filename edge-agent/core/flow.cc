@@ -194,26 +194,7 @@ void refused(State& state, Moment moment, Stream& stream, std::uint64_t number, 
 
 }  // namespace
 
-bool may_pass(std::int16_t error) {
-  switch (static_cast<ErrorCode>(error)) {
-    case ErrorCode::unknown_server_error:
-    case ErrorCode::leader_not_available:
-    case ErrorCode::not_leader_or_follower:
-    case ErrorCode::request_timed_out:
-    case ErrorCode::network_exception:
-    case ErrorCode::coordinator_load_in_progress:
-    case ErrorCode::coordinator_not_available:
-    case ErrorCode::not_coordinator:
-    case ErrorCode::not_enough_replicas:
-    case ErrorCode::not_enough_replicas_after_append:
-    case ErrorCode::not_controller:
-    case ErrorCode::kafka_storage_error:
-    case ErrorCode::fenced_leader_epoch:
-    case ErrorCode::unknown_leader_epoch:
-    case ErrorCode::offset_not_available: return true;
-    default: return error == 8 || error == 9 || error == 89;  // broker or replica not available, throttled
-  }
-}
+bool may_pass(std::int16_t error) { return wire::may_pass(static_cast<ErrorCode>(error)); }
 
 void on_batch_answer(State& state, Moment moment, const uplink::BatchAnswer& answer) {
   const auto id = state.by_topic.find(answer.batch.topic);

@@ -177,9 +177,9 @@ TEST(Header, WhatIsNotOurs) {
 TEST(Errors, NamesAndRetries) {
   EXPECT_EQ(error_name(ErrorCode::not_leader_or_follower), "NOT_LEADER_OR_FOLLOWER");
   EXPECT_EQ(error_name(ErrorCode{9999}), "?");
-  EXPECT_TRUE(retriable(ErrorCode::not_leader_or_follower));
-  EXPECT_FALSE(retriable(ErrorCode::invalid_record));
-  EXPECT_FALSE(retriable(ErrorCode::none));
+  EXPECT_TRUE(may_pass(ErrorCode::not_leader_or_follower));
+  EXPECT_FALSE(may_pass(ErrorCode::invalid_record));
+  EXPECT_FALSE(may_pass(ErrorCode::none));
 }
 
 }  // namespace
