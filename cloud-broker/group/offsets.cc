@@ -1,4 +1,5 @@
 // Committed offsets: who may commit, and when they are forgotten (KIP-211).
+#include <algorithm>
 #include <utility>
 
 #include "cloud-broker/group/coordinator.h"

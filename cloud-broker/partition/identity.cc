@@ -1,6 +1,7 @@
 // The meta file of a data directory: what it is, of which cluster and node. Text, so that it can be read by people;
 // written once, by rename.
 #include <fmt/format.h>
+#include <algorithm>
 
 #include <map>
 #include <string>

@@ -1,5 +1,7 @@
 #include "cloud-broker/partition/store.h"
 
+#include <algorithm>
+
 #include "cloud-broker/partition/store_state.h"
 #include "common/base/assert.h"
 #include "common/base/log.h"

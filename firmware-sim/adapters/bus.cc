@@ -1,6 +1,7 @@
 #include "firmware-sim/adapters/bus.h"
 
 #include <fmt/format.h>
+#include <algorithm>
 
 #include <nlohmann/json.hpp>
 

@@ -1,6 +1,7 @@
 #pragma once
 // Time, chance, and the books of one seed: what was injected, what was checked, what went wrong.
 #include <fmt/format.h>
+#include <algorithm>
 
 #include <cstdint>
 #include <functional>

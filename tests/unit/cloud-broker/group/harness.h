@@ -2,6 +2,7 @@
 // Drives a Coordinator as the broker's GroupService does: replays what each step records, and keeps the
 // answers by token. Every record goes through its bytes, so that each test proves the formats too.
 #include <gtest/gtest.h>
+#include <algorithm>
 
 #include <map>
 #include <string>

@@ -1,6 +1,7 @@
 // kill -9 proves nothing about syncs, since the page cache survives it. Here a cut loses all that was not synced: at
 // every single effect of a run, and with each kind of sync taken away, which must be noticed.
 #include <gtest/gtest.h>
+#include <algorithm>
 
 #include <map>
 #include <string>

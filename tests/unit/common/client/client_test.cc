@@ -1,6 +1,7 @@
 #include "common/client/client.h"
 
 #include <gtest/gtest.h>
+#include <algorithm>
 
 #include "tests/unit/common/client/fake_cluster.h"
 

@@ -1,6 +1,7 @@
 #include "common/window/window.h"
 
 #include <gtest/gtest.h>
+#include <algorithm>
 
 namespace edgelog::window {
 namespace {

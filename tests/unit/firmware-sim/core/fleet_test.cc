@@ -1,6 +1,7 @@
 #include "firmware-sim/core/fleet.h"
 
 #include <gtest/gtest.h>
+#include <algorithm>
 
 #include <map>
 #include <string>

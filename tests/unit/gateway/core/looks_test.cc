@@ -1,6 +1,7 @@
 #include "gateway/core/looks.h"
 
 #include <gtest/gtest.h>
+#include <algorithm>
 
 namespace edgelog::gateway {
 namespace {

@@ -1,6 +1,7 @@
 #include "gateway/core/sharding.h"
 
 #include <gtest/gtest.h>
+#include <algorithm>
 
 #include "common/base/prng.h"
 

@@ -1,6 +1,8 @@
 // ApiVersions, Metadata, Produce, Fetch, ListOffsets, OffsetForLeaderEpoch, InitProducerId.
 #include "tests/unit/cloud-broker/server/handlers/shard_world.h"
 
+#include <algorithm>
+
 #include "common/record/batch.h"
 #include "common/record/check.h"
 
