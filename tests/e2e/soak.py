@@ -60,7 +60,7 @@ class Follower(threading.Thread):
 
     def run(self):
         consumer = Consumer({'bootstrap.servers': self.brokers, 'group.id': 'soak', 'enable.auto.commit': False,
-                             'auto.offset.reset': 'error', 'check.crcs': True, 'reconnect.backoff.max.ms': 500})
+                             'auto.offset.reset': 'error', 'check.crcs': True, 'reconnect.backoff.max.ms': 500, 'log_level': 0})
         consumer.assign([TopicPartition(topic, p, 0) for topic in TOPICS + OURS for p in range(PARTITIONS)])
         while not self._stop_now.is_set() and not self.trouble:
             for message in consumer.consume(2000, 0.5):
@@ -84,7 +84,7 @@ class Follower(threading.Thread):
         self.join()
 
     def has_all(self):
-        consumer = Consumer({'bootstrap.servers': self.brokers, 'group.id': 'soak-ends'})
+        consumer = Consumer({'bootstrap.servers': self.brokers, 'group.id': 'soak-ends', 'log_level': 0})
         try:
             return all(self.at.get((topic, p), 0) >= consumer.get_watermark_offsets(TopicPartition(topic, p), 10)[1]
                        for topic in TOPICS + OURS for p in range(PARTITIONS))
