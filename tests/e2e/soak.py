@@ -207,9 +207,9 @@ class Soak:
             wait_until(lambda site=site: not site.devices.running(), f'{site.devices.name} is done', 180, [site.agent])
             if site.devices.child.returncode != 0:
                 raise Trouble(f'{site.devices.name} ended with {site.devices.child.returncode}:\n{site.devices.tail()}')
+        time.sleep(2)  # figures are of up to a second ago
         wait_until(lambda: all(metrics(site.admin).get('edgelog_agent_backlog_events', 1) == 0 for site in self.sites),
                    'the agents have nothing left', 120, [site.agent for site in self.sites])
-        time.sleep(1)
         wait_until(follower.has_all, 'the reader has everything', 120)
         follower.stop()
 
