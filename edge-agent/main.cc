@@ -23,6 +23,7 @@ namespace {
 constexpr const char* version = "0.1.0";
 constexpr int exit_log_failed = 70;  // the log could not be read or written: what is on disk decides, after a restart
 constexpr int exit_in_use = 75;      // EX_TEMPFAIL: another process has the data folder
+constexpr std::int64_t log_reserve_bytes = std::int64_t{8} << 20;  // more than the WAL and a round take
 constexpr Duration refresh_period = seconds(1), heartbeat_period = seconds(10), stop_patience = seconds(5);
 
 Moment moment_now() { return {io::boottime_now(), io::wall_now()}; }
@@ -73,6 +74,7 @@ class AgentProcess {
     LogOptions options;
     options.path = config_.data + "/agent.db";
     options.agent = config_.id;
+    options.reserve_bytes = log_reserve_bytes;
     auto opened = SqliteLog::open(
         options, [this](std::function<void()> work) { loop_.post(std::move(work)); },
         [](const Error& error) {
@@ -127,6 +129,7 @@ class AgentProcess {
   }
 
   void tick() {
+    driver_->tend();
     board_->refresh();
     const Instant now = io::boottime_now();
     if (now >= next_heartbeat_) {

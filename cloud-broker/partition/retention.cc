@@ -92,7 +92,12 @@ Offset PartitionLog::expiry_horizon(Duration memory, WallMillis wall) const {
   for (const auto& mark : marks) {
     if (mark.ms <= cutoff) horizon = mark.offset;
   }
-  if (active().info.last_append_ms >= 0 && active().info.last_append_ms <= cutoff) horizon = end;
+  // An idle partition's last segment may have been rolled: the newest one with an append tells.
+  for (auto segment = segments.rbegin(); segment != segments.rend(); ++segment) {
+    if (segment->info.last_append_ms < 0) continue;
+    if (segment->info.last_append_ms <= cutoff) horizon = end;
+    break;
+  }
   return horizon;
 }
 

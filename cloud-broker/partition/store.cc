@@ -22,6 +22,9 @@ Status StoreState::open(Instant now) {
   TRY(recover());
   next_idle_check_ = now + context.config.checkpoint_idle;
   next_maintenance_ = now + context.config.maintenance_interval;
+  std::size_t producers = 0;
+  for (const auto& [id, partition] : partitions) producers += partition->log().producers.size();
+  context.metrics.producer_ids.set(static_cast<std::int64_t>(producers));
   return Ok{};
 }
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "common/uplink/names.h"
 #include "edge-agent/agent/mapping_file.h"
 #include "edge-agent/mappings/shipped.h"
@@ -123,7 +125,8 @@ Status check(AgentConfig& config) {
   config.core.round_bytes = 512 << 10;
   config.core.pending_bytes_max = 2 << 20;
   config.core.agent = config.id;
-  config.core.event_bytes_max = static_cast<std::int32_t>(config.message_bytes_max);
+  // A dead letter has up to 16 KiB of payload, each byte of which may take six.
+  config.core.event_bytes_max = static_cast<std::int32_t>(std::max<std::int64_t>(config.message_bytes_max, 128 << 10));
   return Ok{};
 }
 

@@ -242,6 +242,11 @@ Status LogStore::tend() {
   return status;
 }
 
+std::int64_t LogStore::free_inside() {
+  const auto pages = database_.pragma("PRAGMA freelist_count");
+  return pages ? *pages * page_bytes : 0;
+}
+
 std::int64_t LogStore::bytes() const { return file_bytes(options_.path) + file_bytes(options_.path + "-wal"); }
 
 }  // namespace edgelog::agent

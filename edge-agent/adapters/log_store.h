@@ -18,6 +18,7 @@ struct LogOptions {
   std::string vfs;                                     // tests only: a registered SQLite VFS
   std::int64_t wal_bytes_max = std::int64_t{4} << 20;  // the WAL is checkpointed when it is larger
   std::int64_t set_aside_bytes_max = std::int64_t{16} << 20;
+  std::int64_t reserve_bytes = 0;  // kept on the disk for when it is full: SQLite needs room to delete in
 };
 
 // The key of runs and batches: stream << 48 | index of the first event.
@@ -43,6 +44,7 @@ class LogStore {
   Status tend();
   Status checkpoint() { return database_.checkpoint(); }
   std::int64_t bytes() const;  // database and WAL on disk
+  std::int64_t free_inside();  // of them, what the next events can be written to
 
   Database& database() { return database_; }
   const LogOptions& options() const { return options_; }

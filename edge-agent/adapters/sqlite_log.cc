@@ -11,9 +11,11 @@
 #include <filesystem>
 #include <fstream>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "common/base/log.h"
+#include "edge-agent/adapters/disk_reserve.h"
 #include "edge-agent/adapters/log_apply.h"
 
 namespace edgelog::agent {
@@ -56,12 +58,15 @@ struct SqliteLog::State {
   std::condition_variable wake;
   std::deque<std::function<void()>> work;
   bool stopping = false;
+  std::optional<DiskReserve> reserve;
   std::atomic<std::int64_t> bytes{0}, disk_free{-1};
+  std::atomic<bool> short_of_space{false}, tending{false};
   std::thread thread;
 
   void run();
   void push(std::function<void()> job);
   void measure();
+  Status apply(CommitWork& work, CommitDone& result);
   void commit(CommitWork& work, std::function<void(CommitDone)>& done);
   void fail(const Error& error);
 };
@@ -88,7 +93,26 @@ void SqliteLog::State::push(std::function<void()> job) {
 
 void SqliteLog::State::measure() {
   bytes.store(store->bytes(), std::memory_order_relaxed);
-  disk_free.store(free_bytes(store->options().path), std::memory_order_relaxed);
+  const std::int64_t free = free_bytes(store->options().path);
+  disk_free.store(free, std::memory_order_relaxed);
+  if (!reserve) return;
+  // Short from when the reserve is gone until there is room for twice as much, on the disk or in free pages.
+  const std::int64_t wanted = store->options().reserve_bytes;
+  if (!reserve->held() && free >= 2 * wanted) reserve->hold();
+  const std::int64_t room = reserve->held() ? 2 * wanted : free + store->free_inside();
+  if (room >= 2 * wanted) short_of_space.store(false, std::memory_order_relaxed);
+  if (room < wanted) short_of_space.store(true, std::memory_order_relaxed);
+}
+
+// A full disk gets the reserve once: without it nothing could be deleted either, since SQLite writes deletions too.
+Status SqliteLog::State::apply(CommitWork& job, CommitDone& result) {
+  Status status = writer->apply(job, result);
+  if (status || status.error().code != Code::full || !reserve || !reserve->held()) return status;
+  LOG(warning, "{}: the disk is full; the reserve is given back", store->options().path);
+  reserve->give_back();
+  short_of_space.store(true, std::memory_order_relaxed);
+  if (auto made_room = store->checkpoint(); !made_room && made_room.error().code != Code::full) return made_room;
+  return writer->apply(job, result);
 }
 
 void SqliteLog::State::fail(const Error& error) {
@@ -98,7 +122,7 @@ void SqliteLog::State::fail(const Error& error) {
 
 void SqliteLog::State::commit(CommitWork& job, std::function<void(CommitDone)>& done) {
   CommitDone result;
-  result.status = writer->apply(job, result);
+  result.status = apply(job, result);
   if (result.status) {
     if (auto tended = store->tend(); !tended) return fail(tended.error());
   } else if (result.status.error().code != Code::full) {
@@ -151,6 +175,7 @@ Result<SqliteLog::Opened> SqliteLog::open(const LogOptions& options, Post post, 
   state->writer = std::move(*writer);
   state->post = std::move(post);
   state->fatal = std::move(fatal);
+  if (options.reserve_bytes > 0) state->reserve.emplace(options.path + ".reserve", options.reserve_bytes);
   state->measure();
   opened.log.reset(new SqliteLog(std::move(state)));
   return opened;
@@ -183,7 +208,16 @@ void SqliteLog::read_batch(StreamId stream, EventIndex first, std::function<void
 }
 
 LogUsage SqliteLog::usage() const {
-  return {state_->bytes.load(std::memory_order_relaxed), state_->disk_free.load(std::memory_order_relaxed)};
+  return {state_->bytes.load(std::memory_order_relaxed), state_->disk_free.load(std::memory_order_relaxed),
+          state_->short_of_space.load(std::memory_order_relaxed)};
+}
+
+void SqliteLog::tend() {
+  if (state_->tending.exchange(true)) return;
+  state_->push([s = state_.get()] {
+    s->measure();
+    s->tending.store(false);
+  });
 }
 
 }  // namespace edgelog::agent

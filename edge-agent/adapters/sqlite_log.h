@@ -26,6 +26,7 @@ class SqliteLog : public EventLog {
   void commit(CommitWork work, std::function<void(CommitDone)> done) override;
   void read_batch(StreamId stream, EventIndex first, std::function<void(Result<Buffer>)> done) override;
   LogUsage usage() const override;
+  void tend() override;
 
  private:
   struct State;

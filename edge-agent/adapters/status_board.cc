@@ -79,7 +79,7 @@ void StatusBoard::describe() {
           [](Board b) { return b.driver_.bytes_published(); });
   gauge("edgelog_agent_log_bytes", "Database and WAL on disk.",
         [](Board b) { return static_cast<std::uint64_t>(b.log_.usage().log_bytes); });
-  gauge("edgelog_agent_disk_full", "1 while the log cannot be written for want of space.",
+  gauge("edgelog_agent_disk_full", "1 while inputs are held for want of space on the log's disk.",
         [](Board b) -> std::uint64_t { return b.driver_.disk_full(); });
   gauge("edgelog_agent_uplink_connected", "1 while the uplink is connected.",
         [](Board b) -> std::uint64_t { return b.uplink_.connected(); });
@@ -135,7 +135,7 @@ void StatusBoard::refresh_readiness(const std::vector<StreamStatus>& streams) {
       ready_.set(subject, reason);
   };
   say("uplink", uplink_.trouble());
-  say("disk", driver_.disk_full() ? "no space left for the log: events wait in memory, then inputs are held" : "");
+  say("disk", driver_.disk_full() ? "no space left for the log: inputs are held until there is some" : "");
   for (const auto& input : inputs_)
     if (input.mqtt != nullptr) say("input " + input.intake->options().input, input.mqtt->trouble());
   for (const auto& stream : streams) say("stream " + stream.state.topic, stream.waits_for);

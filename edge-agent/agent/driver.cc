@@ -164,11 +164,31 @@ void Driver::committed(CommitDone done) {
   forget(done.work.transaction);
   for (BatchBytes& batch : done.to_publish) keep(std::move(batch));
   const auto durable = std::exchange(waiting_under_way_, {});
-  core_.step(ports_.clock(), Usage{ports_.log.usage().log_bytes}, effects_);
+  tell_usage();
   core_.step(ports_.clock(), Committed{id, std::move(done.sealed_bytes)}, effects_);
   settle();
   for (const Waiting& one : durable)
     if (is_there(one.input)) one.input->durable(one.ticket);
+  resume_inputs();
+}
+
+void Driver::tell_usage() {
+  const LogUsage usage = ports_.log.usage();
+  if (usage.short_of_space != short_of_space_)
+    LOG(warning, "{}", usage.short_of_space ? "the disk is full: inputs are held" : "the disk has space again");
+  short_of_space_ = usage.short_of_space;
+  core_.step(ports_.clock(), Usage{usage.log_bytes, usage.short_of_space}, effects_);
+}
+
+void Driver::tend() {
+  ports_.log.tend();
+  const bool was_short = short_of_space_;
+  tell_usage();
+  settle();
+  if (was_short && !short_of_space_) resume_inputs();
+}
+
+void Driver::resume_inputs() {
   std::vector<Inlet*> all;
   for (const auto& [name, input] : inputs_) all.push_back(input);
   for (Inlet* input : all)

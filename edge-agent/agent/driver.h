@@ -58,10 +58,12 @@ class Driver {
   // A message on a topic of ours: answers or the list of topics. False: neither, or malformed.
   bool uplink_message(const std::string& topic, Bytes payload);
   void publish_heartbeat();
+  // About once a second: asks the log whether it has space (again).
+  void tend();
 
   const Agent& core() const { return core_; }
   Moment now() const { return ports_.clock(); }
-  bool disk_full() const { return disk_full_; }
+  bool disk_full() const { return disk_full_ || short_of_space_; }
   std::uint64_t bytes_published() const { return bytes_published_; }
 
  private:
@@ -90,6 +92,8 @@ class Driver {
   void publish(const std::string& topic, Bytes payload, std::optional<std::int32_t> partition, bool counted);
   void keep(BatchBytes batch);
   void forget(const Transaction& transaction);
+  void tell_usage();
+  void resume_inputs();
   bool is_there(const Inlet* input) const;
 
   Config config_;
@@ -109,7 +113,7 @@ class Driver {
   std::size_t stored_bytes_ = 0;
   std::set<std::uint64_t> uncounted_;  // tickets of publishes that the core does not know
   std::size_t refused_publishes_ = 0;  // to be told to the core as handed over
-  bool disk_full_ = false;
+  bool disk_full_ = false, short_of_space_ = false;
   std::uint64_t bytes_published_ = 0;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

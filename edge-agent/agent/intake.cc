@@ -62,7 +62,9 @@ Outcome Intake::deliver(std::string_view topic, Bytes payload, bool retained) {
   switch (mapped_.verdict) {
     case Mapped::Verdict::ignored: counts_.ignored.add(); return Outcome::repeat;
     case Mapped::Verdict::refused: return take_dead_letter(topic, payload, mapped_.reason, mapped_.detail);
-    case Mapped::Verdict::events: return take_events(payload);
+    case Mapped::Verdict::events:
+      if (const Outcome outcome = take_events(payload); outcome != Outcome::refused) return outcome;
+      return take_dead_letter(topic, payload, refusal_, {});
     case Mapped::Verdict::notice: break;
   }
   driver_.device_says({{options_.input, mapped_.device},
@@ -118,11 +120,14 @@ Outcome Intake::offer(std::span<const Content> contents, Bytes payload) {
   message_.modulus = mapping_.source.modulus;
   message_.payload_hash = mapped_.numbered && mark.incarnation.empty() ? hash_of(payload) : 0;
   const Taking taking = driver_.take(message_, contents);
-  if (taking.outcome == Outcome::refused) {
-    counts_.refused.add();
-    complain(mapped_.device, "refused", taking.reason);
-  }
+  if (taking.outcome == Outcome::refused) refusal_ = taking.reason;
   return taking.outcome;
+}
+
+Outcome Intake::offer_dead_letter(std::string_view key, std::string_view value, Bytes payload) {
+  make_headers();
+  const Content content{uplink::dead_letter_topic, key, value, headers_};
+  return offer({&content, 1}, payload);
 }
 
 // Under its own number where that could be read: the device goes on.
@@ -135,9 +140,10 @@ Outcome Intake::take_dead_letter(std::string_view topic, Bytes payload, std::str
   const bool named = !mapped_.device.empty();
   const std::string key = named ? mapped_.key : options_.site;
   mapped_.time = {};
-  make_headers();
-  const Content content{uplink::dead_letter_topic, key, value, headers_};
-  return offer({&content, 1}, payload);
+  const Outcome outcome = offer_dead_letter(key, value, payload);
+  if (outcome != Outcome::refused || !mapped_.numbered) return outcome;
+  mapped_.numbered = false;  // it may be the number that does not do
+  return offer_dead_letter(key, value, payload);
 }
 
 void Intake::complain(std::string_view topic, std::string_view reason, std::string_view detail) {

@@ -48,6 +48,7 @@ class Intake {
   Outcome take_events(Bytes payload);
   Outcome take_dead_letter(std::string_view topic, Bytes payload, std::string_view reason, std::string_view detail);
   Outcome offer(std::span<const Content> contents, Bytes payload);
+  Outcome offer_dead_letter(std::string_view key, std::string_view value, Bytes payload);
   void make_headers();
   void complain(std::string_view topic, std::string_view reason, std::string_view detail);
 
@@ -65,6 +66,7 @@ class Intake {
   std::vector<Content> contents_;
   std::vector<EventHeader> headers_;
   std::string time_text_, number_text_;
+  const char* refusal_ = "";                                        // why offer() refused
   std::map<std::string, std::string, std::less<>> confirm_topics_;  // by device
 };
 

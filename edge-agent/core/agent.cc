@@ -96,6 +96,7 @@ void Agent::step(Moment moment, const HandedOver&, Effects& out) {
 }
 
 void Agent::step(Moment moment, const Usage& in, Effects& out) {
+  parts_->state.short_of_space = in.short_of_space;
   enforce_log(parts_->state, moment, in.log_bytes);
   parts_->go_on(moment, out);
 }

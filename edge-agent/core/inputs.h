@@ -91,6 +91,7 @@ struct HandedOver {};
 // What the log takes on disk in all (database, WAL, free pages), when it has changed much.
 struct Usage {
   std::int64_t log_bytes = 0;
+  bool short_of_space = false;  // nothing is taken: what is left is for marks and deletions
 };
 
 // Time has passed: due when Agent::deadline() is reached; allowed at any time.

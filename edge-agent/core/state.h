@@ -43,6 +43,7 @@ struct State {
   std::int64_t new_bytes = 0;
   std::int64_t under_way_bytes = 0;
   Instant new_since = never;
+  bool short_of_space = false;
   bool urgent = false;  // a decision waits for its transaction: no linger
   std::vector<std::uint64_t> new_tickets;
   std::vector<Assigned> assigned;  // of the last Taken

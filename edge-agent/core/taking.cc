@@ -26,6 +26,7 @@ const char* unfit(const State& state, const Taken& in) {
 
 // What the fullest of its streams says: take it, wait, or drop it.
 Outcome room_for(const State& state, const Taken& in) {
+  if (state.short_of_space) return Outcome::blocked;
   if (state.new_bytes + state.under_way_bytes > state.config.pending_bytes_max) return Outcome::blocked;
   Outcome worst = Outcome::taken;
   for (const TakenEvent& event : in.events) {

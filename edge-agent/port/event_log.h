@@ -40,6 +40,7 @@ struct CommitDone {
 struct LogUsage {
   std::int64_t log_bytes = 0;  // database and WAL on disk
   std::int64_t disk_free_bytes = -1;
+  bool short_of_space = false;  // the reserve was given back: what is taken now might leave no room to delete in
 };
 
 class EventLog {
@@ -48,8 +49,10 @@ class EventLog {
   virtual void commit(CommitWork work, std::function<void(CommitDone)> done) = 0;
   // Code::not_found if there is no such batch (any more).
   virtual void read_batch(StreamId stream, EventIndex first, std::function<void(Result<Buffer>)> done) = 0;
-  // As of the last completion.
+  // As of the last completion, or tend().
   virtual LogUsage usage() const = 0;
+  // About once a second: looks whether space has returned.
+  virtual void tend() {}
 };
 
 }  // namespace edgelog::agent

@@ -6,7 +6,9 @@
 
   broker_disk_full  the broker's log on a small ext4 that fills up: refused, said in /readyz, nothing acknowledged
                     lost; goes on when space returns; kill -9 then
-  agent_disk_full   the same for the agent's log
+  agent_disk_full   the same for the agent's log; acknowledgements alone make room, too
+  bad_input         malformed JSON, wrong types, invalid UTF-8, what is too large, unknown topics, absurd device times,
+                    over MQTT and the socket: counted, dead-lettered with the reason, logged with a limit
   second_process    a second process on a data directory is refused
   garbage           frames that are garbage, too large or cut off: that connection is closed, nobody else notices
   bad_config        file, line, key, what was expected; exit code 2; --check-config
@@ -18,6 +20,7 @@ import json
 import os
 import shutil
 import socket
+import sqlite3
 import struct
 import subprocess
 import sys
@@ -28,8 +31,10 @@ from pathlib import Path
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / 'deploy'))
-from procs import Process, Stack, Trouble, get, metrics, port_answers, ready, say, wait_until, write_text  # noqa: E402
+sys.path[:0] = [str(ROOT / 'deploy'), str(Path(__file__).resolve().parent)]
+import bad_input  # noqa: E402
+from procs import Process, Stack, Trouble, get, metrics, port_answers, port_is_free, ready, say, wait_until, write_text  # noqa: E402
+from sites import Link  # noqa: E402
 
 AGENT = 'fault-1'
 MIB = 1 << 20
@@ -187,39 +192,69 @@ when_full = "block"
 ''')
 
     def agent_disk_full(self):
-        with SmallDisk(self.dir, 64, 24) as disk, Stack(self.bin, self.dir / 'stack', self.args.base_port, [AGENT],
+        with SmallDisk(self.dir, 48, 12) as disk, Stack(self.bin, self.dir / 'stack', self.args.base_port, [AGENT],
                                                         ['filling:1']) as stack:
             admin = f'http://127.0.0.1:{stack.ports.agent_admin(1)}'
-            command = [self.bin / 'edgelog-agent', '--config', None]
-            command[2] = self.agent_config(stack, disk.mount / 'agent', 1)
-            process = Process('agent', command, self.dir / 'agent.log').start()
+            link, data = Link(stack.ports.mqtt), disk.mount / 'agent'
+            process = Process('agent', [self.bin / 'edgelog-agent', '--config', self.agent_config(stack, data, link.port)],
+                              self.dir / 'agent.log')
+            feed = Feed(self.dir / 'agent.sock')
             try:
-                wait_until(lambda: (self.dir / 'agent.sock').exists() and port_answers(stack.ports.agent_admin(1)),
-                           'the agent listens', 10, [process])
-                feed = Feed(self.dir / 'agent.sock')
-                while get(admin + '/readyz')[0] != 503 or not feed.stuck():
-                    feed.more()
-                    process.must_run()
-                    check(feed.sent < 2_000_000, 'the disk fills up')
-                reason = get(admin + '/readyz')[1]
-                say(f'    full after {feed.durable} durable events: {reason.strip()[:200]}')
-                check('full' in reason or 'space' in reason or 'disk' in reason, f'/readyz names the disk: {reason}')
-                disk.relieve()
-                wait_until(lambda: feed.drained(), 'all that was sent is durable when space returns', 120, [process])
-                sent = feed.sent
-                process.kill()
-                feed.close()
-                self.agent_config(stack, disk.mount / 'agent', stack.ports.mqtt)
                 stack.start()
-                process.start()
-                wait_until(lambda: metrics(admin).get('edgelog_agent_events_taken_total') is not None
-                           and self.topic_end(stack, 'filling') >= sent, f'{sent} events in the log', 180,
-                           [process, *stack.processes])
+                link.cut()
+                self.start_agent(process, stack, feed)
+                self.fill(process, admin, feed)
+                # kill -9 while it is full: SQLite itself finds no damage, and the agent starts in the same state.
+                process.kill()
+                self.judge_database(data / 'agent.db')
+                self.start_agent(process, stack, feed)
+                wait_until(lambda: 'disk' in get(admin + '/readyz')[1], 'after kill -9 /readyz says it again', 20, [process])
+                # No space returns, but the link: what is acknowledged is deleted, and its room is used again.
+                link.restore()
+                before = feed.durable
+                wait_until(lambda: feed.drained() and ready(admin), 'acknowledgements alone make room', 120, [process])
+                check(feed.durable > before, 'and more is taken')
+                link.cut()
+                self.fill(process, admin, feed)
+                disk.relieve()
+                wait_until(lambda: feed.drained(), 'all that was sent is durable when space returns', 60, [process])
+                wait_until(lambda: metrics(admin).get('edgelog_agent_disk_full') == 0, 'the metric says so', 10, [process])
+                link.restore()
+                wait_until(lambda: ready(admin) and self.topic_end(stack, 'filling') >= feed.sent, f'{feed.sent} events in '
+                           'the log', 120, [process, *stack.processes])
                 numbers = read_numbers(stack.brokers, 'filling', lambda value: json.loads(value)['i'])
-                check(numbers == list(range(sent)), f'all {sent} events are in the log, once and in order')
-                say(f'    {sent} events taken, {len(numbers)} in the log, in order')
+                check(numbers == list(range(feed.sent)), f'all {feed.sent} events are in the log, once and in order')
+                say(f'    {feed.sent} events taken, {len(numbers)} in the log, in order')
             finally:
                 process.stop()
+                link.close()
+
+    def start_agent(self, process, stack, feed):
+        (self.dir / 'agent.sock').unlink(missing_ok=True)
+        process.start()
+        wait_until(lambda: (self.dir / 'agent.sock').exists() and port_answers(stack.ports.agent_admin(1)),
+                   'the agent listens', 20, [process])
+        feed.connect()
+
+    @staticmethod
+    def fill(process, admin, feed):
+        """Until nothing more is taken for want of space."""
+        while not feed.stuck() or metrics(admin).get('edgelog_agent_disk_full') != 1:
+            feed.more()
+            process.must_run()
+            check(feed.sent < 1_000_000, 'the disk fills up')
+        status, reason = get(admin + '/readyz')
+        check(status == 503 and 'space' in reason, f'/readyz names the disk: {status} {reason}')
+        say(f'    full after {feed.durable} durable events: {reason.strip()[:200]}')
+
+    def judge_database(self, path):
+        copies = self.dir / 'copies'
+        shutil.rmtree(copies, ignore_errors=True)
+        copies.mkdir()
+        for file in path.parent.glob('agent.db*'):
+            shutil.copy(file, copies)
+        with sqlite3.connect(copies / 'agent.db') as database:
+            check(database.execute('PRAGMA integrity_check').fetchall() == [('ok',)], 'the database is sound')
 
     @staticmethod
     def topic_end(stack, topic):
@@ -254,6 +289,9 @@ when_full = "block"
             first.must_run()
         finally:
             first.stop()
+
+    def bad_input(self):
+        bad_input.bad_input(self)
 
     def garbage(self):
         process, brokers, admin = self.broker(self.dir / 'log')
@@ -306,20 +344,29 @@ when_full = "block"
 
 
 class Feed:
-    """Lines to the agent's socket, and its answers of what is durable."""
+    """Numbered lines to the agent's socket, and its answers of what is durable. After a new connection all that was not
+    called durable is sent again; the agent drops what it has."""
 
     def __init__(self, path):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.connect(str(path))
-        self.socket.setblocking(False)
+        self.path, self.socket = path, None
         self.sent = self.durable = 0
-        self.rest, self.answers, self.blocked_since = b'', b'', None
+        self.lines, self.rest, self.answers, self.blocked_since = [], b'', b'', None
+
+    def connect(self):
+        if self.socket:
+            self.socket.close()
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.connect(str(self.path))
+        self.socket.setblocking(False)
+        self.before = self.durable  # the answers count the lines of a connection
+        self.rest, self.answers, self.blocked_since = b''.join(self.lines), b'', None
 
     def more(self):
         if not self.rest:
-            pad = os.urandom(300).hex()
-            lines = [f'{{"stream":"filling","device":"d","i":{i},"pad":"{pad}"}}\n' for i in range(self.sent, self.sent + 200)]
-            self.rest = ''.join(lines).encode()
+            lines = [f'{{"stream":"filling","device":"d","boot":1,"n":{i + 1},"i":{i},"pad":"{os.urandom(300).hex()}"}}\n'.encode()
+                     for i in range(self.sent, self.sent + 200)]
+            self.lines += lines
+            self.rest = b''.join(lines)
             self.sent += 200
         self.push()
 
@@ -339,10 +386,11 @@ class Feed:
                 self.answers += chunk
         except BlockingIOError:
             pass
-        *lines, self.answers = self.answers.split(b'\n')
-        for line in lines:
-            answer = json.loads(line)
-            self.durable = max(self.durable, answer.get('durable', 0))
+        *answers, self.answers = self.answers.split(b'\n')
+        for answer in answers:
+            durable = self.before + json.loads(answer).get('durable', 0)
+            del self.lines[:durable - self.durable]
+            self.durable = durable
 
     def stuck(self):
         return self.blocked_since is not None and time.monotonic() - self.blocked_since > 2
@@ -351,19 +399,19 @@ class Feed:
         self.push()
         return not self.rest and self.durable >= self.sent
 
-    def close(self):
-        self.socket.close()
 
-
-SCENES = ('bad_config', 'garbage', 'second_process', 'broker_disk_full', 'agent_disk_full')
+SCENES = ('bad_config', 'bad_input', 'garbage', 'second_process', 'broker_disk_full', 'agent_disk_full')
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('scenes', nargs='*', metavar='SCENE', help=', '.join(SCENES))
     parser.add_argument('--bin', required=True)
-    parser.add_argument('--base-port', type=int, default=33092)
+    parser.add_argument('--base-port', type=int, default=0, help='default: free ones')
     args = parser.parse_args()
+    if not args.base_port:
+        args.base_port = next(base for base in range(20_000, 30_000, 700)
+                              if all(port_is_free(base + more) for more in (0, 100, 200, 400)))
     if unknown := [scene for scene in args.scenes if scene not in SCENES]:
         parser.error(f'{unknown[0]}: expected one of {", ".join(SCENES)}')
     outcomes = []

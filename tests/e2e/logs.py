@@ -61,6 +61,8 @@ class CloudBroker:
         before = self.process.environment
         self.process.environment = {'LD_PRELOAD': str(library), 'AHEAD_S': str(100 * 86_400)}
         self.start()
+        if not metrics(self.admin).get('edgelog_broker_producer_ids'):
+            raise Trouble('the broker remembers no producers that it could forget')
         wait_until(lambda: metrics(self.admin).get('edgelog_broker_producer_ids') == 0, 'the broker has forgotten its producers',
                    90, [self.process])
         self.stop()

@@ -38,6 +38,21 @@ TEST(Full, BlockTakesNothingUntilThereIsRoom) {
   EXPECT_TRUE(b.gaps.empty());
 }
 
+TEST(Full, ADiskShortOfSpaceTakesNothingUntilThereIsSomeAgain) {
+  Bench b;
+  b.open();
+  ASSERT_EQ(b.take("climate").outcome, Outcome::taken);
+  b.step(agent::Usage{13'000, true});
+  EXPECT_EQ(b.take("climate").outcome, Outcome::blocked);
+  b.connect();
+  b.pass(seconds(2));
+  b.answer(b.batches.at(0), 0, Offset{0});  // what was taken goes out, and what is acknowledged is deleted
+  EXPECT_EQ(b.take("climate").outcome, Outcome::blocked);
+  b.step(agent::Usage{13'000});
+  EXPECT_EQ(b.take("climate").outcome, Outcome::taken);
+  EXPECT_TRUE(b.gaps.empty());
+}
+
 TEST(Full, TheWholeLogDropsFromTheStreamOfTheLeastPriority) {
   Bench b;
   b.config.log_bytes_max = 12'800;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "cloud-broker/partition/partition_log.h"
 #include "tests/support/batches.h"
 #include "tests/support/store_world.h"
 
@@ -277,6 +278,19 @@ TEST(Store, RetentionBySizeAndTimeSurvivesACrash) {
   EXPECT_EQ(again->log_start(), start);
   EXPECT_EQ(again->end(), Offset{30});
   EXPECT_EQ(testing::read_all(*again), 30 - start.value());
+}
+
+TEST(Store, AnIdlePartitionForgetsItsProducersToo) {
+  StoreWorld world;
+  world.config.producer_memory = seconds(3'600);
+  world.open();
+  Partition& p = world.create(1, {.segment_ms = 600'000});
+  world.append(p, {.producer = ProducerId{7}, .epoch = 0, .sequence = 0});
+  world.commit();
+  world.tick(seconds(1'800));  // its only segment is rolled
+  EXPECT_EQ(p.log().producers.size(), 1u);
+  world.tick(seconds(3'600));
+  EXPECT_EQ(p.log().producers.size(), 0u);
 }
 
 TEST(Store, FindsByTime) {

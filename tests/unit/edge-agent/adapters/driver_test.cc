@@ -235,6 +235,23 @@ TEST(Driver, ARingIsConfirmedOnceItIsDurable) {
   EXPECT_EQ(b.intake->confirm_topic("d1"), "site/d1/event/confirm");
 }
 
+// An event near the limit of messages may be above the limit of events: it is not lost, and its source goes on.
+TEST(Driver, WhatTheCoreRefusesBecomesADeadLetterUnderItsNumber) {
+  Config config;
+  config.event_bytes_max = 40 << 10;
+  Bench b("plain-json", config);
+  const auto event = [](int n, std::size_t bytes) {
+    return R"({"boot":1,"n":)" + std::to_string(n) + R"(,"x":")" + std::string(bytes, 'x') + "\"}";
+  };
+  EXPECT_EQ(b.deliver("events/doors/front", event(1, 10)), Outcome::taken);
+  EXPECT_EQ(b.deliver("events/doors/front", event(2, 50 << 10)), Outcome::taken);
+  EXPECT_EQ(b.deliver("events/doors/front", event(3, 10)), Outcome::taken);
+  b.settle();
+  EXPECT_EQ(b.intake->counts().refused.value(), 1u);
+  EXPECT_EQ(b.driver->core().counts().events_taken, 3u);
+  EXPECT_EQ(b.driver->core().counts().gaps, 0u);
+}
+
 TEST(Driver, WhatIsNoEventBecomesADeadLetter) {
   Bench b("edgelog-devices");
   const std::pair<const char*, std::string> bad[] = {
