@@ -34,6 +34,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / 'deploy'))
 from procs import Process, Stack, Trouble, metrics, port_is_free, ready, say, wait_until  # noqa: E402
 from sites import Site  # noqa: E402
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from logs import ApacheKafka  # noqa: E402
 
 AGENTS = ['house-1', 'house-2', 'house-3']
 HOUSE_TOPICS = ['door-motion', 'climate', 'house']
@@ -51,22 +53,32 @@ class Scene:
         if self.data.exists():
             shutil.rmtree(self.data)
         self.data.mkdir(parents=True)
+        self.log = ApacheKafka(args.bin, self.data / 'kafka', args.base_port, 0) if args.log == 'apache-kafka' else None
         self.stack = Stack(args.bin, self.data, args.base_port, AGENTS, [f'{topic}:3' for topic in topics],
-                           args.brokers, gateway_args=gateway_args)
+                           args.brokers or (self.log and self.log.brokers), gateway_args=gateway_args)
+        self.broker = self.log or self.stack.broker  # that can be killed
         self.sites = [Site(self.stack, k, agent, mapping, site, streams, more) for k, agent in enumerate(AGENTS)]
         self.done = collections.Counter()      # disturbances by kind
         self.in_flight = collections.Counter() # of them, with a batch in flight
 
     def __enter__(self):
-        self.stack.start()
-        for site in self.sites:
-            site.start()
+        try:
+            if self.log:
+                self.log.start()
+            self.stack.start()
+            for site in self.sites:
+                site.start()
+        except BaseException:
+            self.__exit__(Trouble)
+            raise
         return self
 
     def __exit__(self, kind, *_):
         for site in self.sites:
             site.stop()
         self.stack.stop()
+        if self.log:
+            self.log.stop()
         if kind is None and not self.args.keep:
             shutil.rmtree(self.data.parent, ignore_errors=True)
         elif kind is not None:
@@ -82,20 +94,33 @@ class Scene:
     def in_hand(self):
         return metrics(self.stack.admins()[-1]).get('edgelog_gateway_in_hand', 0)
 
+    @staticmethod
+    def acknowledged_of(site):
+        return metrics(site.admin).get('edgelog_agent_events_acknowledged_total', 0)
+
     def acknowledged(self):
-        return sum(metrics(site.admin).get('edgelog_agent_events_acknowledged_total', 0) for site in self.sites)
+        return sum(map(self.acknowledged_of, self.sites))
 
     # ---- disturbances: each freezes what answers first, sees a batch under way, and only then kills
-    def _under_way(self, frozen, sites):
-        """With `frozen` unable to answer, waits until a batch of one of `sites` is in flight, and stays so."""
-        frozen.signal(signal.SIGSTOP)
-        begin = time.monotonic()
-        while time.monotonic() < begin + 5:
-            time.sleep(0.1)
-            for site in sites:  # agents bring their figures up to date once a second
-                if time.monotonic() > begin + 1.2 and self.in_flight_of(site) > 0:
-                    return site
+    def _frozen(self, frozen, flying, seconds=6):
+        """With `frozen` unable to answer, gives what `flying` finds under way; tries again where nothing comes, since
+        an agent that has just returned may still look for what it had sent before."""
+        for last in (False, False, False, True):
+            frozen.signal(signal.SIGSTOP)
+            begin = time.monotonic()
+            while time.monotonic() < begin + seconds:
+                if found := flying(time.monotonic() - begin):
+                    return found
+                time.sleep(0.02)
+            if not last:
+                frozen.signal(signal.SIGCONT)
+                self.recover()
         return None
+
+    def _published(self, sites):
+        """Finds a site whose agent has published what is not answered. Agents bring their figures up to date once a
+        second: what they say at once is from before."""
+        return lambda since: since > 1.2 and next((site for site in sites if self.in_flight_of(site) > 0), None)
 
     def _kill(self, kind, victim, flying):
         self.done[kind] += 1
@@ -104,62 +129,55 @@ class Scene:
 
     def kill_agent(self):
         gateway = self.stack.gateways[0]
-        site = self._under_way(gateway, self.playing())
+        site = self._frozen(gateway, self._published(self.playing()))
         victim = site or self.random.choice(self.sites)
         self._kill('agent', victim.agent, site)
         gateway.signal(signal.SIGCONT)
         victim.agent.start()
 
     def kill_gateway(self):
-        answering = self.stack.broker or self.stack.gateways[0]
-        before = self.acknowledged()
-        answering.signal(signal.SIGSTOP)
-        flying = self._hold(lambda: self.in_hand() > 0) if self.stack.broker else before > 0
-        self._kill('gateway', self.stack.gateways[0], flying)
-        answering.signal(signal.SIGCONT)
-        self.stack.gateways[0].start()
+        gateway = self.stack.gateways[0]
+        if self.broker:
+            flying = self._frozen(self.broker, lambda _: self.in_hand() > 0)
+        else:
+            flying = self._frozen(gateway, self._published(self.playing()))
+        self._kill('gateway', gateway, flying)
+        if self.broker:
+            self.broker.signal(signal.SIGCONT)
+        gateway.start()
 
     def kill_broker(self):
-        if not self.stack.broker:
+        if not self.broker:
             return
-        self.stack.broker.signal(signal.SIGSTOP)
-        flying = self._hold(lambda: self.in_hand() > 0)
-        self._kill('broker', self.stack.broker, flying)
-        self.stack.broker.start()
+        flying = self._frozen(self.broker, lambda _: self.in_hand() > 0)
+        self._kill('broker', self.broker, flying)
+        self.broker.start()
 
     def kill_mosquitto(self):
         gateway = self.stack.gateways[0]
-        flying = self._under_way(gateway, self.playing())
+        flying = self._frozen(gateway, self._published(self.playing()))
         self._kill('mosquitto', self.stack.mosquitto, flying)
         gateway.signal(signal.SIGCONT)
         self.stack.mosquitto.start()
 
     def kill_site_mosquitto(self):
         site = self.random.choice(self.playing() or self.sites)
-        site.agent.signal(signal.SIGSTOP)  # nobody confirms: what devices send meanwhile lies in Mosquitto
-        before = metrics(site.devices_admin).get('edgelog_devices_published_total', 0)
-        flying = self._hold(lambda: metrics(site.devices_admin).get('edgelog_devices_published_total', 0) > before)
+        said = metrics(site.devices_admin).get('edgelog_devices_published_total', 0)
+        # Nobody confirms: what devices send meanwhile lies in Mosquitto.
+        flying = self._frozen(site.agent, lambda _: metrics(site.devices_admin).get('edgelog_devices_published_total', 0) > said)
         self._kill('site mosquitto', site.mosquitto, flying)
         site.agent.signal(signal.SIGCONT)
         site.mosquitto.start()
 
     def cut_link(self):
         site = self.random.choice(self.playing() or self.sites)
-        flying = self._under_way(self.stack.gateways[0], [site])
+        flying = self._frozen(self.stack.gateways[0], self._published([site]))
         site.link.cut()
         self.stack.gateways[0].signal(signal.SIGCONT)
         self.done['link'] += 1
         self.in_flight['link'] += bool(flying)
         time.sleep(self.random.uniform(0.5, 3))
         site.link.restore()
-
-    def _hold(self, happened, seconds=4):
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            if happened():
-                return True
-            time.sleep(0.02)
-        return False
 
     def disturb(self, rounds):
         """Goes through all kinds, `rounds` times or until the devices have nothing more to say."""
@@ -173,24 +191,27 @@ class Scene:
             say(f'{self.name}: {kind.__name__} ({sum(self.done.values())}), {int(before)} acknowledged in these lives')
             self.recover()
 
-    def recover(self, seconds=60):
-        """Until all run and something gets through again."""
+    def recover(self, seconds=90):
+        """Until all run, and of every site that still plays something gets through again."""
         for process in self.stack.processes:
             process.must_run()
+        before = {}
         for site in self.sites:
             wait_until(lambda site=site: ready(site.admin), f'{site.agent_id} is ready again', seconds, [site.agent])
-        begin = self.acknowledged()
+            before[site] = self.acknowledged_of(site)
         until = time.monotonic() + seconds
-        while self.acknowledged() <= begin and self.playing() and time.monotonic() < until:
+        while left := [site for site in self.playing() if self.acknowledged_of(site) <= before[site]]:
+            if time.monotonic() >= until:
+                raise Trouble(f'{self.name}: nothing of {left[0].agent_id} was acknowledged within {seconds} s after '
+                              f'{dict(self.done)}')
             time.sleep(0.1)
-        if time.monotonic() >= until:
-            raise Trouble(f'{self.name}: nothing was acknowledged within {seconds} s after {dict(self.done)}')
 
     def finish(self, seconds):
         """Until all devices are done and all agents have nothing left."""
         for site in self.sites:
             if site.devices:
                 self._await_devices(site, seconds)
+        time.sleep(1.5)  # agents bring their figures up to date once a second
         wait_until(lambda: all(metrics(site.admin).get('edgelog_agent_backlog_events', 1) == 0 for site in self.sites),
                    'the agents have nothing left', seconds, [site.agent for site in self.sites])
 
@@ -216,7 +237,7 @@ class Scene:
 def enough(scene, least):
     """Each kind at least so often, each time with a batch in flight."""
     missing = [f'{kind} {scene.in_flight[kind]} of {least}' for kind in
-               ('agent', 'gateway', 'mosquitto', 'site mosquitto', 'link', *(['broker'] if scene.stack.broker else []))
+               ('agent', 'gateway', 'mosquitto', 'site mosquitto', 'link', *(['broker'] if scene.broker else []))
                if scene.in_flight[kind] < least]
     return {'disturbed': dict(scene.done), 'with_a_batch_in_flight': dict(scene.in_flight),
             'too_few': ', '.join(missing)}
@@ -225,7 +246,7 @@ def enough(scene, least):
 def house(args, limit=0, rounds=5, least=4):
     files = house_files(args)
     with Scene(args, 'house', HOUSE_TOPICS, 'nordwijk', 'nordwijk') as scene:
-        rate = args.rate or (limit or 380_768) // (32 * rounds) // 3
+        rate = args.rate or (limit or 380_768) // (40 * rounds) // 3
         for site in scene.sites:
             flags = [part for file in files for part in ('--input', file)]
             site.play('nordwijk', '--part', f'{site.k}/3', '--rate', str(rate), '--resend', '1s', '--resend-most', '4s',
@@ -368,6 +389,8 @@ def arguments():
     parser.add_argument('scenarios', nargs='*', help='default: all')
     parser.add_argument('--bin', required=True, help='directory of the programs; ./run gives it')
     parser.add_argument('--short', action='store_true')
+    parser.add_argument('--log', choices=['cloud-broker', 'apache-kafka'], default='cloud-broker',
+                        help='apache-kafka: an Apache Kafka 4.3.0 of its own, killed as the other is')
     parser.add_argument('--brokers', help='HOST:PORT of a log that is there; it is not killed')
     parser.add_argument('--base-port', type=int, default=0, help='default: free ones')
     parser.add_argument('--recordings', default=str(ROOT.parent / 'shared' / 'data'))
@@ -388,7 +411,8 @@ def has_librdkafka(python):
 
 def main():
     args = arguments()
-    wanted = ['edgelog-agent', 'edgelog-gateway', 'edgelog-firmware-sim', 'overheating', *([] if args.brokers else ['edgelog-broker'])]
+    wanted = ['edgelog-agent', 'edgelog-gateway', 'edgelog-firmware-sim', 'overheating', 
+              *([] if args.brokers or args.log != 'cloud-broker' else ['edgelog-broker'])]
     lacking = [name for name in wanted if not (Path(args.bin) / name).exists()]
     if lacking:
         print(f'skipped: {args.bin} lacks {", ".join(lacking)}')
