@@ -132,10 +132,14 @@ void acknowledge_prefix(State& state, Stream& stream, std::uint64_t before) {
                                Sequence{0} + row.sequence,
                                Sequence{0} + (row.sequence + row.count() - 1),
                                row.origin,
-                               row.last,
+                               std::max(stream.row.acknowledged.last_index, row.last),
                                batch.offset};
+    const bool other_epoch = stream.row.leader_epoch != batch.leader_epoch;
     stream.row.leader_epoch = batch.leader_epoch;
-    if (!stream.has_earlier_lanes(state.opening())) stream.row.look_from = std::max(stream.row.look_from, batch.offset);
+    if (!stream.has_earlier_lanes(state.opening()))
+      stream.row.look_from = other_epoch ? batch.offset : std::max(stream.row.look_from, batch.offset);
+    else if (other_epoch)
+      stream.row.look_from = Offset{0};  // the first that is acknowledged: nothing says where the log went back to
     ++state.counts.batches_acknowledged;
     state.counts.events_acknowledged += static_cast<std::uint64_t>(row.count());
     account(stream, -row.bytes);

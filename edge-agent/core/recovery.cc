@@ -54,6 +54,17 @@ void send_look(State& state, Moment moment, Stream& stream, Asking& asking, Offs
 
 void begin_fencing(Stream& stream) { stream.state = Fencing{}; }
 
+// Rule 9: a log that went back may have lost the fence of any id that was ever given up, and a copy on its way or
+// another life of this log may still use it. So all that are known are fenced again, but for the one that takes.
+void fence_all_known(Stream& stream) {
+  stream.fences.assign(1, Fence{stream.lanes.front().row.producer});
+  for (const auto& [id, stranger] : stream.producers) {
+    const bool front = id == stream.lanes.front().row.producer;
+    const bool takes = stream.lanes.back().is_current && id == stream.lanes.back().row.producer;
+    if (!front && !takes) stream.fences.push_back({id, stranger});
+  }
+}
+
 void begin_look(State& state, Stream& stream) {
   Looking looking;
   looking.look_id = ++state.last_look_id;
@@ -70,6 +81,17 @@ bool believed(const State& state, Moment moment, Stream& stream, const uplink::L
   return answer.found_epoch >= stream.row.leader_epoch || stale_for_long(state, moment, stream);
 }
 
+// The log's end as it was told holds under the leader epoch that it was told under: under another one the log may
+// have gone back to below it, and only what still stands there bounds where something of ours may lie.
+// False: nothing is looked for from too far on.
+bool look_from_less(State& state, Stream& stream, LeaderEpoch now) {
+  const Offset stands = std::max(stream.row.acknowledged.offset, Offset{0});
+  if (now == stream.row.leader_epoch || stream.row.look_from <= stands) return false;
+  stream.row.look_from = stands;
+  put_stream(state, stream);
+  return true;
+}
+
 void checked(State& state, Moment moment, Stream& stream, const uplink::LookAnswer& answer) {
   if (answer.expectation == static_cast<std::int8_t>(uplink::Expectation::replaced)) {
     if (!believed(state, moment, stream, answer)) return;
@@ -77,6 +99,7 @@ void checked(State& state, Moment moment, Stream& stream, const uplink::LookAnsw
   }
   stream.verified_until = moment.now + verified_for;
   stream.stale_since = never;
+  look_from_less(state, stream, answer.leader_epoch);
   stream.row.leader_epoch = answer.leader_epoch;
   put_stream(state, stream);
   stream.state = Flowing{};
@@ -116,6 +139,11 @@ void looked(State& state, Moment moment, Stream& stream, const uplink::LookAnswe
   stream.stale_since = never;
   if (replaced) {
     went_back(state, moment, stream, answer.leader_epoch);
+    fence_all_known(stream);
+    return begin_fencing(stream);
+  }
+  if (look_from_less(state, stream, answer.leader_epoch)) {
+    stream.row.leader_epoch = answer.leader_epoch;
     return begin_look(state, stream);
   }
   if (answer.to < answer.from) {  // the log ends before what it once told as its end
@@ -134,6 +162,7 @@ void begin_recovery(State& state, Moment, Stream& stream, Cause cause) {
   ++state.counts.recoveries;
   stream.cause = cause;
   stream.fences.assign(1, Fence{stream.lanes.front().row.producer});
+  if (!stream.row.acknowledged.any()) fence_all_known(stream);  // before the first one, or the log went back
   stream.fence_epoch = LeaderEpoch{-1};
   begin_fencing(stream);
 }

@@ -20,8 +20,8 @@ struct Acknowledged {
   ProducerEpoch producer_epoch;  // 0, or 32767: a fence, behind all that a look found
   Sequence first_sequence, last_sequence;
   ProducerId origin{no_producer};
-  EventIndex last_index{-1};
-  Offset offset{-1};  // of its first record; -1: nothing yet
+  EventIndex last_index{-1};  // the last event acknowledged, by this batch or ahead of it by a look
+  Offset offset{-1};          // of its first record; -1: nothing yet
   bool any() const { return offset.value() >= 0; }
 };
 

@@ -228,8 +228,9 @@ void went_back(State& state, Moment moment, Stream& stream, LeaderEpoch now) {
   stream.row.look_from = Offset{0};
   stream.row.leader_epoch = now;
   put_stream(state, stream);
-  // Whatever the first lane's id has in the log ends somewhere before what it was told.
-  if (stream.lanes.empty()) return;
+  // Whatever the first lane's id has in the log ends somewhere before what it was told. Where nothing waits, the
+  // next lane begins with this: the fences of ids before may be lost.
+  if (stream.lanes.empty()) current_lane(state, stream);
   stream.lanes.front().row.must_resolve = true;
   put_origin(state, stream.lanes.front());
 }

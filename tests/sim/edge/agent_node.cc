@@ -8,7 +8,8 @@ using namespace agent;
 
 namespace {
 
-int branches = 0;  // across agents of one seed: reset by the first agent
+constexpr std::size_t streams = 3;  // climate, doors, gaps
+int branches = 0;                   // across agents of one seed: reset by the first agent
 
 Config make_config(const Plan& plan, int index) {
   Config config;
@@ -72,6 +73,8 @@ void AgentNode::crash() {
 }
 
 void AgentNode::keep_image() {
+  // Rule 12: two lives that choose a partition from different counts may choose different ones.
+  if (plan_.partitions_added.value() > 0 && !store_.all_placed(streams)) return;
   images_.push_back(store_);
   if (images_.size() > 6)
     images_.erase(images_.begin() + static_cast<std::ptrdiff_t>(base_.random.below(images_.size() - 1)));
@@ -85,7 +88,8 @@ void AgentNode::restore_image() {
   // Another life may go on from the same image later: it stays. The present one may come back too.
   const Store before = store_;
   store_ = images_[base_.random.below(images_.size())];
-  if (base_.random.chance(1, 3)) images_.push_back(before);
+  const bool kept = plan_.partitions_added.value() == 0 || before.all_placed(streams);
+  if (kept && base_.random.chance(1, 3)) images_.push_back(before);
   branch_ = ++branches;
   base_.say("{}: put back to an older image, branch {}", name_, branch_);
 }
@@ -229,7 +233,7 @@ void AgentNode::publish(const PublishBatch& effect) {
   if (same) {
     base_.say("{}: {} publishes {:08x} sequence {} events {}..{}", name_, effect.topic, short_id(effect.batch.producer),
               effect.batch.sequence, effect.batch.first.value(), effect.batch.last.value());
-    checker_.published(index_, store_, effect, *stored->content);
+    checker_.published(index_, branch_, store_, effect, *stored->content);
     if (connected_)
       cloud_.publish_up({name_, effect.topic, effect.partition, stored->content, std::nullopt, branch_, base_.now});
   }
@@ -263,6 +267,12 @@ void AgentNode::apply(const Transaction& transaction, std::vector<std::int32_t>*
     if (const auto* insert = std::get_if<InsertEvents>(&op))
       for (EventIndex at = insert->first; at <= insert->last; at = at + 1) taken_.erase({insert->stream, at});
   if (sizes != nullptr) *sizes = std::move(result.sealed_bytes);
+}
+
+bool AgentNode::quiet() const {
+  if (!core_ || !core_->all_acknowledged()) return false;
+  const auto all = core_->status();
+  return std::all_of(all.begin(), all.end(), [](const StreamStatus& s) { return s.state.state == 0; });
 }
 
 std::string AgentNode::describe() const {

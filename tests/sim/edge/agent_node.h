@@ -25,7 +25,7 @@ class AgentNode {
   bool says(const agent::DeviceSays& says);
   std::function<void(const agent::ConfirmDevice&)> confirm;
 
-  bool quiet() const { return core_ && core_->all_acknowledged(); }
+  bool quiet() const;  // nothing waits, and nothing is asked
   std::string describe() const;
   const Store& store() const { return store_; }
   const std::string& name() const { return name_; }

@@ -17,6 +17,12 @@ agent::SourceName source_of(int device) { return {"mqtt", "device-" + std::to_st
 
 }  // namespace
 
+// Of a device without a boot the last 64 messages are known, and no more.
+bool Checker::forgotten_since(const Fact& fact, std::uint64_t of_device) {
+  return kinds_[fact.device] == DeviceKind::numbered_without_boot &&
+         takings_of_[fact.device] > of_device + static_cast<std::uint64_t>(agent::recent_slots);
+}
+
 void Checker::lost_at_device(int device, std::int64_t boot, std::int64_t from, std::int64_t to) {
   if (from <= to) device_lost_[{device, boot}].push_back({from, to});
 }
@@ -34,15 +40,17 @@ bool Checker::names(const Gap& gap, const std::string& topic, const EventKey& ke
 void Checker::applied(int agent, int branch, const Store& store, const Store::Applied& result) {
   std::map<std::uint64_t, int> of_message;
   for (const auto& durable : result.durable) {
-    events_[durable.key] = {durable.fact, durable.topic, agent, branch, ++takings_, {}, {}, false};
+    events_[durable.key] = {durable.fact, durable.topic, agent, branch, ++takings_, {}, {}, false, 0};
     base_.say("   durable {} {} message {}", durable.topic, text(durable.key), durable.fact->id);
     if (durable.fact->gap) continue;
     const Fact& fact = *durable.fact;
-    ++of_message[fact.id];
+    if (of_message[fact.id]++ % fact.events == 0) ++takings_of_[fact.device];
+    events_[durable.key].of_device = takings_of_[fact.device];
     auto& keys = keys_of_[fact.id];
     for (const EventKey& other : keys) {
       const bool twice = events_[other].topic == durable.topic && store.ever_had(other);
-      const bool allowed = kinds_[fact.device] == DeviceKind::plain && redelivered_.contains(fact.id);
+      const bool allowed = redelivered_.contains(fact.id) && (kinds_[fact.device] == DeviceKind::plain ||
+                                                              forgotten_since(fact, events_[other].of_device));
       base_.check(Check::source_not_twice, !twice || allowed, [&] {
         return fmt::format("message {} of device {} (boot {} number {}) taken as {} and as {}", fact.id, fact.device,
                            fact.boot, fact.number, text(other), text(durable.key));
@@ -87,7 +95,8 @@ void Checker::restored(int, int branch) {
   restored_at_[branch] = base_.now;
 }
 
-void Checker::published(int agent, const Store& store, const agent::PublishBatch& effect, const Content& content) {
+void Checker::published(int agent, int branch, const Store& store, const agent::PublishBatch& effect,
+                        const Content& content) {
   const agent::BatchRow& row = effect.batch;
   const auto* stored = store.batch(row.stream, row.first);
   base_.check(Check::marked_before_publish, stored->row.published,
@@ -111,8 +120,8 @@ void Checker::published(int agent, const Store& store, const agent::PublishBatch
     });
   }
   const auto [bytes, first_time] =
-      bytes_.try_emplace({content.producer, row.sequence, row.count(), stores_.size() > 1 ? agent : 0}, content.crc);
-  base_.check(Check::published_bytes_fixed, first_time || bytes->second == content.crc || restores_ > 0, [&] {
+      bytes_.try_emplace({content.producer, row.sequence, row.count(), branch}, content.crc);
+  base_.check(Check::published_bytes_fixed, first_time || bytes->second == content.crc, [&] {
     return fmt::format("{:08x} sequence {}: other bytes than before", short_id(content.producer), row.sequence);
   });
   const auto all = store.published(row.stream);
@@ -305,11 +314,9 @@ void Checker::finish_sources(int agent, const Store& store, const std::set<Event
         (numbers == span.end() || fact->number < numbers->second.first || fact->number > numbers->second.second))
       continue;
     bool fine = durable(id);
-    // What a ring had confirmed by a life of the log that is gone is named when its device speaks of it: numbers
-    // that the log has not come to yet, or of a boot that is over, it cannot.
-    if (!fine && ring && restores_ > 0)
-      fine = fact->number > store.last_of(source_of(fact->device), std::to_string(fact->boot)) ||
-             fact->boot != boots_[fact->device];
+    // What a ring had confirmed by a life of the log that is gone is named when its device speaks of it: of a boot
+    // that is over, it cannot.
+    if (!fine && ring && restores_ > 0) fine = fact->boot != boots_[fact->device];
     if (!fine)
       for (const auto& [from, to] : device_lost_[{fact->device, fact->boot}])
         fine = fine || (from <= fact->number && fact->number <= to);

@@ -26,7 +26,7 @@ class Checker {
   // Agents: `agent` is an index; `branch` counts the lives of its log.
   void applied(int agent, int branch, const Store& store, const Store::Applied& result);
   void restored(int agent, int branch);
-  void published(int agent, const Store& store, const agent::PublishBatch& effect, const Content& content);
+  void published(int agent, int branch, const Store& store, const agent::PublishBatch& effect, const Content& content);
   void fencing(int agent, const std::string& topic, ProducerId id) { fencing_[{agent, topic}].insert(id); }
   void looking(int agent, const std::string& topic);
   void started(int agent);
@@ -63,6 +63,7 @@ class Checker {
     std::uint64_t taken = 0;  // counts takings
     std::vector<Copy> copies, put_back;
     bool ever_committed = false;
+    std::uint64_t of_device = 0;  // counts the messages taken of its device
   };
   struct Stood {  // a record of a sensor, in the log
     Offset offset;
@@ -71,6 +72,7 @@ class Checker {
     EventKey highest_key;
   };
   bool in_current(const EventKey& key) const;
+  bool forgotten_since(const Fact& fact, std::uint64_t of_device);
   void judge_repeat(const Event& event, const EventKey& key, const Copy& copy);
   void judge_order(const std::string& topic, std::int32_t partition, Offset offset, const Record& record,
                    const Event& event);
@@ -97,6 +99,7 @@ class Checker {
   std::map<int, int> branch_of_agent_;
   std::map<std::pair<std::string, std::int32_t>, Offset> retained_from_;
   std::uint64_t takings_ = 0;
+  std::map<int, std::uint64_t> takings_of_;                              // messages, by device
   std::map<std::pair<int, std::string>, std::int32_t> partition_;        // by agent and topic
   std::map<std::pair<int, std::string>, std::set<ProducerId>> fencing_;  // since the last look
   std::set<ProducerId> fenced_;                                          // in the log, at some time

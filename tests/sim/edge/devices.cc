@@ -224,7 +224,10 @@ void Site::confirm(const agent::ConfirmDevice& confirmation) {
 }
 
 void Site::heal() { healed_ = true; }
-void Site::stop_making() { making_ = false; }
+void Site::stop_making() {
+  making_ = false;
+  for (auto& device : devices_) device->make();
+}
 
 bool Site::empty() const {
   return std::all_of(devices_.begin(), devices_.end(), [](const auto& d) { return d->empty(); });

@@ -20,7 +20,7 @@ class Site {
   void reboot_device();
   void confirm(const agent::ConfirmDevice& confirmation);
   void heal();
-  void stop_making();
+  void stop_making();  // but for one last message of each device: so that what is missing before it shows
   bool empty() const;
 
  private:

@@ -42,9 +42,7 @@ Plan draw_plan(Prng& random) {
     plan.image = seconds(random.between(20, 200));
     plan.restore = seconds(random.between(60, 400));
   }
-  // Two disasters at once are more than the rules promise (SIMULATION.md).
-  if (images) plan.put_back = Duration{0};
-  if (!images) plan.partitions_added = every(15, 100, 500);
+  plan.partitions_added = every(15, 100, 500);
   plan.small_bound = often(25);
   plan.small_age = often(10);
   plan.small_messages = often(10);

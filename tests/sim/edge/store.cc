@@ -215,6 +215,11 @@ const std::vector<Store::StoredBatch> Store::published(StreamId stream) const {
   return all;
 }
 
+bool Store::all_placed(std::size_t streams) const {
+  return streams_.size() == streams &&
+         std::all_of(streams_.begin(), streams_.end(), [](const auto& s) { return s.second.partition.value() >= 0; });
+}
+
 std::size_t Store::bytes() const { return batches_.size() * 4096 + events_.size() * 100; }
 
 }  // namespace edgelog::sim::edge

@@ -59,6 +59,8 @@ class Store {
   const std::map<ProducerId, Life>& lives() const { return lives_; }
   const std::vector<StoredBatch> published(agent::StreamId stream) const;
   std::size_t bytes() const;
+  // So many streams are, and each has its partition.
+  bool all_placed(std::size_t streams) const;
 
  private:
   using Key = std::pair<agent::StreamId, EventIndex>;

@@ -1,96 +1,123 @@
 #!/usr/bin/env python3
-"""run.py [--seeds N] [--jobs N] [--keep DIR] [NAME...]: are deliberately wrong variants caught?
+"""run.py [--kind edge|broker] [--seeds N] [--jobs N] [--tree DIR] [NAME...]: are deliberately wrong variants caught?
 
-Copies the tree, builds the simulator there, and for each tests/sim/mutants/*.patch: applies it, builds, runs seeds
-of its kind until one fails, takes it back. Exit code 1 if one survives all seeds, or does not apply or build.
-A patch named KIND.NAME.patch is for the simulator KIND; without a KIND for the edge."""
-import argparse, os, pathlib, shutil, subprocess, sys, tempfile, time
+Keeps a copy of the tree (build/mutants) with the simulator built in it, and for each tests/sim/mutants/*.patch:
+applies it, builds what changed, runs seeds of its kind until one fails, takes it back. A patch named
+KIND.NAME.patch is for the simulator KIND; without a KIND for the edge. Exit code 1 if one survives all seeds, or
+does not apply or build."""
+import argparse, os, pathlib, shutil, subprocess, sys, time
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-CHUNK = 40
+CONFIGURE = ['cmake', '--preset', 'sim', '-DCMAKE_CXX_FLAGS_SIM=-O1']  # builds weigh more than seeds
 
 
-def run(command, cwd, **more):
-    return subprocess.run(command, cwd=cwd, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **more)
+def run(command, cwd):
+    env = dict(os.environ, CCACHE_BASEDIR=str(cwd), CCACHE_NOHASHDIR='1')
+    return subprocess.run(command, cwd=cwd, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env)
 
 
 def copy_tree(to):
+    """Makes `to` equal to the tree but for what is built there. What is written gets the time of now: an object of a
+    variant must not look newer than the source that is put back."""
     listed = subprocess.run(['git', 'ls-files', '-z', '--cached', '--others', '--exclude-standard'], cwd=ROOT,
                             capture_output=True, check=True).stdout
-    for name in filter(None, listed.decode().split('\0')):
-        source = ROOT / name
-        if not source.is_file():
+    wanted = {name for name in listed.decode().split('\0') if name and (ROOT / name).is_file()}
+    for name in wanted:
+        target, content = to / name, (ROOT / name).read_bytes()
+        if target.is_file() and target.read_bytes() == content:
             continue
-        target = to / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        if not target.exists() or target.read_bytes() != source.read_bytes():
-            shutil.copy2(source, target)
+        target.write_bytes(content)
+        shutil.copymode(ROOT / name, target)
+    for path in [p for p in to.rglob('*') if p.is_file()]:
+        name = path.relative_to(to)
+        if name.parts[0] != 'build' and str(name) not in wanted:
+            path.unlink()
 
 
 def build(tree, jobs):
     return run(['cmake', '--build', 'build/sim', '-j', str(jobs), '--target', 'edgelog-sim'], tree)
 
 
+def failures(text):
+    lines = [line for line in text.splitlines() if line.startswith('seed ') and ('FAILED' in line or 'DIED' in line)]
+    return sorted(lines, key=lambda line: int(line.split()[1]))
+
+
 def hunt(tree, kind, seeds, jobs):
-    """The first chunk of seeds in which one fails: (seed, why), or nothing."""
-    for first in range(1, seeds + 1, CHUNK):
-        last = min(first + CHUNK - 1, seeds)
+    """The first chunk of seeds in which one fails: (seed, why), or nothing. Chunks grow: most fall early."""
+    first, chunk = 1, 20
+    while first <= seeds:
+        last = min(first + chunk - 1, seeds)
         done = run(['build/sim/bin/edgelog-sim', kind, '--seeds', f'{first}..{last}', '--jobs', str(jobs)], tree)
-        failed = [line for line in done.stdout.splitlines() if line.startswith('seed ') and ('FAILED' in line or 'DIED' in line)]
+        failed = failures(done.stdout)
         if failed:
-            words = min(failed, key=lambda line: int(line.split()[1]))
-            return int(words.split()[1]), words.split(' ', 2)[2]
+            return int(failed[0].split()[1]), failed[0].split(' ', 2)[2]
+        first, chunk = last + 1, min(2 * chunk, 300)
     return None
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('names', nargs='*')
+def judge(tree, patch, kind, options):
+    """(caught, what to say) of one variant. The tree is as it was afterwards."""
+    applied = run(['patch', '-p1', '--forward', '--no-backup-if-mismatch', '-r', '-', '-i', str(patch)], tree)
+    try:
+        if applied.returncode:
+            return False, 'DOES NOT APPLY: ' + applied.stdout.strip().replace('\n', '; ')
+        built = build(tree, options.jobs)
+        if built.returncode:
+            return False, 'DOES NOT BUILD\n' + built.stdout[-3000:]
+        found = hunt(tree, kind, options.seeds, options.jobs)
+        return (True, f'seed {found[0]}: {found[1]}') if found else (False, f'SURVIVED {options.seeds} seeds')
+    finally:
+        copy_tree(tree)
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('names', nargs='*', help='only these')
+    parser.add_argument('--kind', help='only patches of this simulator')
     parser.add_argument('--seeds', type=int, default=1000)
-    parser.add_argument('--jobs', type=int, default=2)
-    parser.add_argument('--keep', help='use this directory for the copy and leave it')
+    parser.add_argument('--jobs', type=int, default=min(2, os.cpu_count() or 1))
+    parser.add_argument('--tree', type=pathlib.Path, default=ROOT / 'build' / 'mutants', help='where the copy is')
     options = parser.parse_args()
-    patches = sorted(pathlib.Path(__file__).parent.glob('*.patch'))
-    if options.names:
-        patches = [p for p in patches if p.stem in options.names or p.stem.split('.')[-1] in options.names]
+    patches = []
+    for patch in sorted(pathlib.Path(__file__).parent.glob('*.patch')):
+        kind = patch.stem.split('.')[0] if '.' in patch.stem else 'edge'
+        named = not options.names or patch.stem in options.names or patch.stem.split('.')[-1] in options.names
+        if named and options.kind in (None, kind):
+            patches.append((patch, kind))
+    return options, patches
+
+
+def main():
+    options, patches = arguments()
     if not patches:
         print('no such mutant')
         return 2
-    tree = pathlib.Path(options.keep or tempfile.mkdtemp(prefix='edgelog-mutants-'))
+    tree = options.tree.resolve()
     tree.mkdir(parents=True, exist_ok=True)
-    bad = []
-    try:
-        copy_tree(tree)
-        configured = run(['cmake', '--preset', 'sim'], tree)
-        if configured.returncode or build(tree, options.jobs).returncode:
-            print('the tree itself does not build\n' + configured.stdout[-2000:])
-            return 1
-        for patch in patches:
-            kind = patch.stem.split('.')[0] if '.' in patch.stem else 'edge'
-            began = time.monotonic()
-            applied = run(['patch', '-p1', '--forward', '--no-backup-if-mismatch', '-i', str(patch)], tree)
-            if applied.returncode:
-                print(f'{patch.stem}: does not apply\n{applied.stdout}')
-                bad.append(patch.stem)
-                copy_tree(tree)
-                continue
-            built = build(tree, options.jobs)
-            found = None if built.returncode else hunt(tree, kind, options.seeds, options.jobs)
-            run(['patch', '-p1', '-R', '--no-backup-if-mismatch', '-i', str(patch)], tree)
-            took = time.monotonic() - began
-            if built.returncode:
-                print(f'{patch.stem}: does not build\n{built.stdout[-3000:]}')
-                bad.append(patch.stem)
-            elif found is None:
-                print(f'{patch.stem}: SURVIVED {options.seeds} seeds ({took:.0f} s)')
-                bad.append(patch.stem)
-            else:
-                print(f'{patch.stem}: caught by seed {found[0]} ({took:.0f} s): {found[1]}', flush=True)
-            sys.stdout.flush()
-    finally:
-        if not options.keep:
-            shutil.rmtree(tree, ignore_errors=True)
-    print(f'{len(patches) - len(bad)} of {len(patches)} caught' + (': not ' + ', '.join(bad) if bad else ''))
+    began = time.monotonic()
+    copy_tree(tree)
+    ready = run(CONFIGURE, tree)
+    if ready.returncode == 0:
+        ready = build(tree, options.jobs)
+    if ready.returncode:
+        print('the tree itself does not build\n' + ready.stdout[-3000:])
+        return 1
+    print(f'{len(patches)} variants; the tree built in {time.monotonic() - began:.0f} s', flush=True)
+    rows = []
+    for at, (patch, kind) in enumerate(patches, 1):
+        since = time.monotonic()
+        caught, said = judge(tree, patch, kind, options)
+        rows.append((kind, patch.stem, caught, said.splitlines()[0]))
+        print(f'[{at}/{len(patches)}] {patch.stem} ({time.monotonic() - since:.0f} s): {said}', flush=True)
+    width = max(len(name) for _, name, _, _ in rows)
+    print()
+    for kind, name, caught, said in rows:
+        print(f'{kind:<7} {name:<{width}}  {"caught" if caught else "NOT   "}  {said[:100]}')
+    bad = [name for _, name, caught, _ in rows if not caught]
+    print(f'{len(rows) - len(bad)} of {len(rows)} caught in {time.monotonic() - began:.0f} s'
+          + (': not ' + ', '.join(bad) if bad else ''))
     return 1 if bad else 0
 
 

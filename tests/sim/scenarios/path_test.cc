@@ -358,6 +358,82 @@ TEST(Rule9, ALogThatWentBackIsNamed) {
   EXPECT_EQ(b.fences.size(), 1U);
 }
 
+TEST(Rule7, WhatAnEarlierOpeningRenumberedIsLookedForFirst) {  // seed 44706
+  Recovered b;
+  b.until_look();
+  const ProducerId old = b.batches[0].batch.producer;
+  b.answer_look(b.looks[0], Offset{6}, {fence_at(old, 5)});
+  const ProducerId mine = b.store.read().origins.at(0).producer;
+  ASSERT_NE(mine, old);
+  // Put back to here. Meanwhile the other life, from an image before the look, has renumbered the same events.
+  b.crash();
+  b.open(8);
+  b.connect(Offset{10});
+  b.pass(milliseconds(20));
+  EXPECT_TRUE(b.batches.empty()) << "another life may have renumbered the same events";
+  ASSERT_EQ(b.fences.size(), 1U);
+  EXPECT_EQ(b.fences[0].id, mine);
+  b.answer_fence(b.fences[0], Offset{10});
+  b.tick();
+  const ProducerId theirs = uplink::make_producer_id("site-0", 4711);
+  ASSERT_EQ(b.looks.size(), 1U);
+  b.answer_look(b.looks[0], Offset{11}, {seen(theirs, old, 0, 2, 7), fence_at(old, 5), fence_at(mine, 10)});
+  b.tick();
+  ASSERT_EQ(b.fences.size(), 2U);
+  EXPECT_EQ(b.fences[1].id, theirs);
+  b.answer_fence(b.fences[1], Offset{11});
+  b.tick();
+  ASSERT_EQ(b.looks.size(), 2U);
+  b.answer_look(b.looks[1], Offset{12},
+                {seen(theirs, old, 0, 2, 7), fence_at(old, 5), fence_at(mine, 10), fence_at(theirs, 11)});
+  b.pass(milliseconds(20));
+  EXPECT_TRUE(b.batches.empty());
+  EXPECT_TRUE(b.core->all_acknowledged());
+}
+
+TEST(Rule9, WhatALookFoundAheadIsNamedTooWhereTheLogGoesBack) {  // seed 61842
+  Recovered b;
+  b.until_look();
+  const ProducerId old = b.batches[0].batch.producer;
+  b.answer_look(b.looks[0], Offset{6}, {seen(old, old, 2, 2, 1), fence_at(old, 5)});
+  b.pass(milliseconds(20));
+  ASSERT_EQ(b.last_batch().batch.last, EventIndex{1});
+  b.answer(b.last_batch(), 0, Offset{6});
+  ASSERT_TRUE(b.core->all_acknowledged());
+  b.list(Offset{1}, LeaderEpoch{2});
+  b.tick();
+  ASSERT_EQ(b.looks.size(), 2U);
+  b.answer_look(b.looks[1], Offset{1}, {}, uplink::Expectation::replaced, Offset{0}, LeaderEpoch{2});
+  ASSERT_EQ(b.gaps.size(), 1U);
+  EXPECT_EQ(b.gaps[0].reason, agent::gap_reason::log_went_back);
+  EXPECT_EQ(b.gaps[0].last, EventIndex{2}) << "it was acknowledged before the two";
+}
+
+TEST(Rule9, WhereTheLogWentBackAllKnownIdsAreFencedAgain) {
+  Recovered b;
+  b.until_look();
+  const ProducerId old = b.batches[0].batch.producer;
+  b.answer_look(b.looks[0], Offset{6}, {fence_at(old, 5)});
+  b.pass(milliseconds(20));
+  const ProducerId next = b.last_batch().batch.producer;
+  b.answer(b.last_batch(), 0, Offset{6});
+  ASSERT_TRUE(b.core->all_acknowledged());
+  b.crash();
+  b.open(8);  // nothing waits, and the log has lost the fence that guards against an older image
+  b.connect(Offset{0}, LeaderEpoch{2});
+  b.tick();
+  ASSERT_EQ(b.looks.size(), 1U);
+  const std::size_t before = b.fences.size();
+  b.answer_look(b.looks[0], Offset{0}, {}, uplink::Expectation::replaced, Offset{0}, LeaderEpoch{2});
+  b.tick();
+  const auto fenced_again = [&](ProducerId id) {
+    return std::any_of(b.fences.begin() + static_cast<std::ptrdiff_t>(before), b.fences.end(),
+                       [&](const auto& f) { return f.topic == "climate" && f.id == id; });
+  };
+  EXPECT_TRUE(fenced_again(old));
+  EXPECT_TRUE(fenced_again(next));
+}
+
 TEST(Rounds, WhatDecisionsLeaveIsCommittedToo) {  // seed 807
   Bench b;
   b.open();
