@@ -208,7 +208,7 @@ when_full = "block"
                 process.kill()
                 self.judge_database(data / 'agent.db')
                 self.start_agent(process, stack, feed)
-                wait_until(lambda: 'disk' in get(admin + '/readyz')[1], 'after kill -9 /readyz says it again', 20, [process])
+                wait_until(lambda: feed.push() or 'space' in get(admin + '/readyz')[1], 'after kill -9 /readyz says it again', 20, [process])
                 # No space returns, but the link: what is acknowledged is deleted, and its room is used again.
                 link.restore()
                 before = feed.durable
