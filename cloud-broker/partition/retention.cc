@@ -92,12 +92,10 @@ Offset PartitionLog::expiry_horizon(Duration memory, WallMillis wall) const {
   for (const auto& mark : marks) {
     if (mark.ms <= cutoff) horizon = mark.offset;
   }
-  // An idle partition's last segment may have been rolled: the newest one with an append tells.
-  for (auto segment = segments.rbegin(); segment != segments.rend(); ++segment) {
-    if (segment->info.last_append_ms < 0) continue;
-    if (segment->info.last_append_ms <= cutoff) horizon = end;
-    break;
-  }
+  // An idle partition's last segment may have been rolled, and then its time is that of the roll.
+  const bool rolled = active().info.size == 0 && segments.size() > 1;
+  const auto& newest = rolled ? segments[segments.size() - 2].info : active().info;
+  if (newest.last_append_ms >= 0 && newest.last_append_ms <= cutoff) horizon = end;
   return horizon;
 }
 

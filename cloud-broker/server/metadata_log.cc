@@ -39,7 +39,11 @@ Status MetadataLog::start(WallMillis) {
     if (!made) return std::move(made).error();
     partition_ = *made;
   }
+  partition_->set_settings(
+      metadata_settings());  // settings are not kept with a partition; it would be retained for days
   if (!partition_->damage().empty()) return Error{Code::corrupt, "cluster metadata: " + partition_->damage()};
+  // Compaction leaves the beginning where it is: what begins later has lost topics, and their data would be removed.
+  if (partition_->log_start() > Offset{0}) return Error{Code::corrupt, "cluster metadata: its beginning is missing"};
   TRY(log_.replay(*partition_, [this](Bytes key, std::optional<Bytes> value) -> Status {
     const auto record = decode_metadata(key, value);
     if (!record) return Error{Code::unsupported, "cluster metadata: a record of an unknown kind or version"};

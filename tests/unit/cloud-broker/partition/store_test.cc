@@ -289,7 +289,7 @@ TEST(Store, AnIdlePartitionForgetsItsProducersToo) {
   world.commit();
   world.tick(seconds(1'800));  // its only segment is rolled
   EXPECT_EQ(p.log().producers.size(), 1u);
-  world.tick(seconds(3'600));
+  world.tick(seconds(1'900));
   EXPECT_EQ(p.log().producers.size(), 0u);
 }
 

@@ -45,6 +45,18 @@ TEST_F(Topics, CreateTellsWhatWasMade) {
   EXPECT_TRUE(seen);
 }
 
+// After a restart too, cluster metadata is nothing that retention may take.
+TEST_F(Topics, OutliveEveryRetention) {
+  ASSERT_EQ(create_topic("kept", 1, {{"retention.ms", "-1"}}), ErrorCode::none);
+  EXPECT_EQ(produce("kept").error_code, ErrorCode::none);
+  for (int restarts = 0; restarts < 3; ++restarts) {
+    restart();
+    for (int i = 0; i < 4; ++i) later(seconds(8 * 86'400));
+    EXPECT_EQ(names(), std::vector<std::string>{"kept"});
+    EXPECT_EQ(produce("kept").base_offset, Offset{restarts + 1});
+  }
+}
+
 TEST_F(Topics, CreateInEveryVersion) {
   for (wire::Version version = 0; version <= 7; ++version) {
     wire::CreateTopicsRequest request;
