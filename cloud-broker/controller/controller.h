@@ -26,8 +26,8 @@ inline bool is_internal(const std::string& topic) { return topic == offsets_topi
 
 struct ControllerSettings {
   std::int32_t default_partitions = 1;  // Kafka's num.partitions
-  std::int32_t topics_max = 20'000;
-  std::int32_t partitions_max = 40'000;   // of all topics
+  std::int32_t topics_max = 10'000;
+  std::int32_t partitions_max = 10'000;   // of all topics
   std::int32_t offsets_partitions = 8;    // of __consumer_offsets; see README.md
   std::int64_t producer_id_block = 1000;  // as Kafka
   std::int16_t brokers = 1;               // that live: the largest replication factor

@@ -13,7 +13,7 @@ for path in glob.glob('common/wire/*.h'):
     text = re.sub(r'\s+', ' ', open(path).read())
     for key, version in re.findall(r'\.key = (\d+), [^}]*?\.flexible = (\d+)', text): flexible[int(key)] = int(version)
 
-messages = {}
+messages, served = {}, {}
 for line in open('tests/golden/wire/messages.txt'):
     if line.startswith('#'): continue
     key, kind, version, data = line.split(' ')[:4]
@@ -24,9 +24,13 @@ for (key, kind), versions in messages.items():
         if kind[0] == 'q':
             header = key.to_bytes(2, 'big') + version.to_bytes(2, 'big') + b'\0\0\0\7' + b'\0\4kcat' + tags
             put('request', f'{key}-v{version}', header + versions[version])
+            served[key] = len(header + versions[version]).to_bytes(2, 'big') + header + versions[version]
+            put('served', f'{key}', served[key])
         else:
             put('response', f'{key}-v{version}',
                 bytes([key, version]) + b'\0\0\0\7' + (b'' if key == 18 else tags) + versions[version])
+put('served', 'a-life', b''.join(served[key] for key in
+    (18, 19, 3, 0, 1, 2, 10, 11, 14, 12, 8, 9, 15, 16, 13, 32, 44, 37, 20, 42) if key in served))
 for line in open('tests/golden/record/batches.txt'):
     name, data = line.split(' ')[:2]
     data = bytes.fromhex(data)
