@@ -75,7 +75,8 @@ std::optional<MetadataRecord> decode_topic(std::string name, std::optional<Bytes
   if (!value) return record;
   TopicMessage message;
   if (!parse(*value, message) || message.partitions < 1) return std::nullopt;
-  auto& into = record.value.emplace();
+  record.value = TopicRecord::Value{};  // clang cannot emplace a nested class with member initialisers here
+  auto& into = *record.value;
   into.id = message.id;
   into.partitions = message.partitions;
   for (auto& each : message.config) into.config[std::move(each.name)] = std::move(each.value);

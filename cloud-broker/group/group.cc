@@ -96,8 +96,7 @@ GroupSnapshot Group::snapshot() const {
 }
 
 namespace {
-struct SubscriptionHead {  // what every version begins with; later versions append fields
-  static constexpr wire::Api api{0, "ConsumerProtocolSubscription", 0, 3, 100};
+struct SubscriptionHead {  // what every version of ConsumerProtocolSubscription begins with; later ones append fields
   std::vector<std::string> topics;
   template <class V>
   static void describe(V& v, auto& m) {

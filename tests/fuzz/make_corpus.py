@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Seeds of the fuzzers from tests/golden: make_corpus.py, run in the root of the tree. What a fuzzer has
 found once is a file regression-* beside them, and stays."""
-import glob, os, re, subprocess, zlib
+import glob, os, random, re, subprocess
 root = 'tests/fuzz/corpus'
 
 def put(fuzzer, name, data):
@@ -19,18 +19,26 @@ for line in open('tests/golden/wire/messages.txt'):
     key, kind, version, data = line.split(' ')[:4]
     messages.setdefault((int(key), kind), {})[int(version)] = b'' if data == '-' else bytes.fromhex(data)
 for (key, kind), versions in messages.items():
-    for version in {max(versions)} if kind in 'qr' else ():
+    first = flexible.get(key, max(versions))  # the first version of the newer encoding, and the last of the older one
+    for version in {min(versions), first - 1, first, max(versions)} & set(versions) if kind in 'qr' else ():
         tags = b'\0' if version >= flexible.get(key, 1 << 15) else b''
         if kind[0] == 'q':
             header = key.to_bytes(2, 'big') + version.to_bytes(2, 'big') + b'\0\0\0\7' + b'\0\4kcat' + tags
             put('request', f'{key}-v{version}', header + versions[version])
-            served[key] = len(header + versions[version]).to_bytes(2, 'big') + header + versions[version]
-            put('served', f'{key}', served[key])
+            if version == max(versions): served[key] = b'\0' + len(header + versions[version]).to_bytes(2, 'big') + header + versions[version]
         else:
             put('response', f'{key}-v{version}',
                 bytes([key, version]) + b'\0\0\0\7' + (b'' if key == 18 else tags) + versions[version])
-put('served', 'a-life', b''.join(served[key] for key in
-    (18, 19, 3, 0, 1, 2, 10, 11, 14, 12, 8, 9, 15, 16, 13, 32, 44, 37, 20, 42) if key in served))
+for key, frame in served.items(): put('served', f'raw-{key}', frame)
+put('served', 'raw-all', b''.join(served.values()))
+# Requests whose fields the following bytes choose (plausible.h): a topic first, then one API in all its versions.
+seeded = random.Random(1)
+def asked(api, version): return bytes([1, api, version]) + bytes(seeded.randrange(256) for _ in range(48))
+topic = bytes([1, 18, 3, 0, 0, 2, 1, 192, 192, 6, 0])
+for api in range(28): put('served', f'chosen-{api}', topic + b''.join(asked(api, version) for version in range(18)))
+for life in range(16):
+    steps = [asked(seeded.randrange(28), seeded.randrange(18)) for _ in range(30)]
+    put('served', f'life-{life}', topic + b''.join(steps[:20]) + b'\x0f' + b''.join(steps[20:]) + b'\x0b')
 for line in open('tests/golden/record/batches.txt'):
     name, data = line.split(' ')[:2]
     data = bytes.fromhex(data)
@@ -62,3 +70,23 @@ for name, topic, payload in (
         ('calit2', 'calit2/door', '{"date": "07/24/05", "time": "00:30:00", "flow": 7, "count": 3, "number": 4, "boot": 1}'),
         ('notice', 'nordwijk/hall', '{"boot": 1, "confirmed": 3, "lost": 4}')):
     put('payload', name, (topic + '\n' + payload).encode())
+# What --print-config shows is a whole configuration with every default, commented out.
+if os.path.exists(agent := os.environ.get('EDGELOG_AGENT', 'build/sim/bin/edgelog-agent')):
+    sample = subprocess.run([agent, '--print-config'], stdout=subprocess.PIPE, check=True).stdout
+    put('config', 'sample', sample)
+    put('config', 'set', sample.replace(b'\nid = ""', b'\nid = "edge-1"'))
+put('config', 'flags', b'#--id edge-1 --uplink-port 1884 --stdin-mapping plain-json\nsite = "hall"\n')
+
+# Words that decide: libFuzzer finds single characters quickly, whole words less so.
+def dictionary(fuzzer, texts, extra=()):
+    words = set(extra)
+    for text in texts: words |= set(re.findall(r'[A-Za-z_$][A-Za-z0-9_.$-]+', text))
+    os.makedirs('tests/fuzz/dict', exist_ok=True)
+    with open(f'tests/fuzz/dict/{fuzzer}.dict', 'w') as f:
+        for word in sorted(words): f.write('"' + word.replace('\\', '\\\\').replace('"', '\\"') + '"\n')
+def lines(path, comments=False): return ''.join(line for line in open(path) if comments or not line.startswith('#'))
+tokens = ('[[', ']]', '[', ']', ' = ', '\'\'\'', '"""', '{', '}', '1979-05-27T07:32:00Z', '0x', '1e9', 'inf', '20ms', '64KiB')
+mappings = [lines(path) for path in glob.glob('edge-agent/mappings/*.toml')]
+dictionary('mapping_file', mappings, tokens)
+dictionary('payload', mappings, ('{"', '":', 'true', 'null', '\\u0000', '-1e308', '2022-10-09T20:13:08Z', '07/24/05'))
+dictionary('config', [open(path).read() for path in ('tests/fuzz/corpus/config/set',) if os.path.exists(path)], tokens)

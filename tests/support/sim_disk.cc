@@ -240,8 +240,9 @@ void SimDisk::sync_names(const std::string& directory, std::size_t count) {
   it->second.erase(it->second.begin(), it->second.begin() + static_cast<std::ptrdiff_t>(n));
 }
 
-void SimDisk::sync(std::vector<FileId> files, std::vector<std::string> directories, port::Urgency, Done done) {
+void SimDisk::sync(std::vector<FileId> files, std::vector<std::string> directories, port::Urgency urgency, Done done) {
   Pending pending;
+  pending.when = urgency == port::Urgency::round ? SyncWhen::round : SyncWhen::background;
   for (const auto file : files) pending.files.push_back(capture(handle(file)));
   for (auto& d : directories) pending.directories.emplace_back(d, unsynced_[d].size());
   pending.done = std::move(done);
@@ -261,11 +262,12 @@ bool SimDisk::complete(std::size_t index) {
         error(Code::io, "fdatasync", pending.files.empty() ? "" : pending.files.front().path, "input/output error"));
     return true;
   }
+  const std::string with = pending.files.empty() ? "" : pending.files.front().path;
   for (const auto& file : pending.files) {
-    if (!ignored_ || !ignored_(file.path)) make_durable(file);
+    if (!ignores(file.path, pending.when, file.path)) make_durable(file);
   }
   for (auto& [directory, count] : pending.directories) {
-    if (ignored_ && ignored_(directory + "/")) continue;
+    if (ignores(directory + "/", pending.when, with)) continue;
     const std::size_t already = unsynced_[directory].size();
     sync_names(directory, std::min(count, already));
     // Changes that another sync in flight counted are fewer now.
@@ -288,7 +290,7 @@ Status SimDisk::sync_now(FileId file) {
     drop_dirty(captured);
     return error(Code::io, "fdatasync", captured.path, "input/output error");
   }
-  if (!ignored_ || !ignored_(captured.path)) make_durable(captured);
+  if (!ignores(captured.path, SyncWhen::start, captured.path)) make_durable(captured);
   return Ok{};
 }
 
@@ -296,7 +298,7 @@ Status SimDisk::sync_directory(std::string_view path) {
   note("sync", path);
   if (frozen_) return Ok{};
   ++sync_count_;
-  if (ignored_ && ignored_(std::string(path) + "/")) return Ok{};
+  if (ignores(std::string(path) + "/", SyncWhen::start, "")) return Ok{};
   const std::size_t count = unsynced_[std::string(path)].size();
   sync_names(std::string(path), count);
   for (auto& other : pending_) {

@@ -19,6 +19,15 @@ namespace edgelog::testing {
 // What of the unsynced survives a power cut.
 enum class Survival : unsigned char { nothing, everything, mixed };
 
+// A sync call as the store makes it, one file or directory (which ends in '/') at a time; `with`: the first file of a
+// call that syncs several.
+enum class SyncWhen : unsigned char { round, background, start };
+struct SyncCall {
+  std::string_view path;
+  SyncWhen when;
+  std::string_view with;
+};
+
 class SimDisk final : public port::Disk {
  public:
   static constexpr std::size_t sector = 512;
@@ -56,8 +65,8 @@ class SimDisk final : public port::Disk {
   void set_capacity(std::uint64_t bytes) { capacity_ = bytes; }
   void fail_next_sync() { fail_sync_ = true; }    // EIO; its dirty pages are dropped
   void fail_next_write() { fail_write_ = true; }  // EIO; nothing is written
-  // Syncs of paths for which this holds do nothing and say Ok: "what if that call were not there".
-  void ignore_syncs(std::function<bool(std::string_view path)> ignored) { ignored_ = std::move(ignored); }
+  // Sees each sync call as it completes; where it says true nothing is synced, and Ok is told.
+  void on_sync(std::function<bool(const SyncCall&)> ignored) { ignored_ = std::move(ignored); }
   void flip_bit(std::string_view path, std::uint64_t byte, unsigned bit);  // in cache and on disk
   // Called before every operation that changes something, with its name and path. May throw away the world
   // by remembering to; used to cut power between any two effects.
@@ -100,6 +109,7 @@ class SimDisk final : public port::Disk {
   struct Pending {
     std::vector<Captured> files;
     std::vector<std::pair<std::string, std::size_t>> directories;  // and how many changes of each
+    SyncWhen when;
     Done done;
   };
 
@@ -108,6 +118,9 @@ class SimDisk final : public port::Disk {
   NodePtr find(std::string_view path) const;
   void changed(std::string_view directory, Entry entry);
   void note(std::string_view operation, std::string_view path);
+  bool ignores(std::string_view path, SyncWhen when, std::string_view with) const {
+    return ignored_ && ignored_({path, when, with});
+  }
   Captured capture(const Handle& from);
   void make_durable(const Captured& captured);
   static void drop_dirty(const Captured& captured);
@@ -122,7 +135,7 @@ class SimDisk final : public port::Disk {
   std::map<std::string, std::vector<Entry>, std::less<>> unsynced_;
   std::map<std::uint32_t, Handle> handles_;
   std::vector<Pending> pending_;
-  std::function<bool(std::string_view)> ignored_;
+  std::function<bool(const SyncCall&)> ignored_;
   std::function<void(std::string_view, std::string_view)> hook_;
   std::uint64_t capacity_ = std::uint64_t{1} << 40, sync_count_ = 0, write_count_ = 0, used_ = 0, moment_ = 0;
   std::uint32_t next_handle_ = 1;

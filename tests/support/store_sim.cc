@@ -16,6 +16,7 @@
 #include "tests/support/batches.h"
 #include "tests/support/sim_disk.h"
 #include "tests/support/store_world.h"
+#include "tests/support/sync_sites.h"
 
 namespace edgelog::testing {
 namespace {
@@ -103,6 +104,7 @@ class StoreSim {
   StoreSimResult result_;
   Weather weather_{};
   SimDisk disk_;
+  std::optional<SyncSites> sites_;
   broker::StoreConfig config_;
   std::unique_ptr<broker::Store> store_;
   std::map<int, ModelPartition> model_;
@@ -119,9 +121,9 @@ void StoreSim::draw() {
   weather_ = {draw(),       draw(),       draw(),       draw(),       chance(1, 4),
               chance(1, 6), chance(1, 4), chance(1, 3), chance(1, 4), Survival::mixed};
   weather_.survival = static_cast<Survival>(random_.below(3));
-  if (options_.ignored_syncs) {
-    weather_ = {.power = true, .within = chance(1, 2), .survival = Survival::nothing};
-    disk_.ignore_syncs(options_.ignored_syncs);
+  if (!options_.left_out.empty()) {
+    weather_ = {.kills = chance(1, 2), .power = true, .within = chance(1, 2), .survival = Survival::nothing};
+    sites_.emplace(disk_, options_.left_out);
   }
   config_.node = NodeId{1};
   config_.fresh[3] = std::byte{7};
@@ -571,6 +573,7 @@ StoreSimResult StoreSim::run() {
   if (result_.failure.empty()) liveness();
   store_.reset();
   disk_.on_operation(nullptr);
+  if (sites_) result_.sync_calls = sites_->calls();
   return result_;
 }
 

@@ -5,6 +5,8 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <map>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -47,12 +49,13 @@ struct StoreSimResult {
   Duration simulated{0};
   std::array<std::uint64_t, store_fault_names.size()> faults{};
   std::array<std::uint64_t, store_check_names.size()> checks{};
+  std::map<std::string, std::uint64_t> sync_calls;  // by site, with left_out
 };
 
 struct StoreSimOptions {
-  // Power cuts and nothing else, nothing unsynced survives, and syncs of these paths do nothing: what if that call
-  // were not there? Directories end in '/'.
-  std::function<bool(std::string_view path)> ignored_syncs;
+  // Not empty: crashes and nothing else, nothing unsynced survives a power cut, and these sync sites (sync_sites.h)
+  // do nothing: what if that call were not there?
+  std::set<std::string> left_out;
 };
 
 using StoreTrace = std::function<void(Instant, std::string_view)>;
