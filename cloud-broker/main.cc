@@ -138,7 +138,10 @@ int serve(const Config& config, const Endpoints& where) {
                                           LOG(error, "the disk failed, so this process ends: {}", error.what);
                                           _exit(exit_sync_failed);
                                         });
-  if (!recovered) return fail("start", recovered.error());
+  if (!recovered) {
+    const int code = fail("start", recovered.error());
+    return (*disk)->sync_failed() ? exit_sync_failed : code;
+  }
 
   io::Readiness readiness;
   MetricList metrics;

@@ -49,6 +49,7 @@ class AgentProcess {
     if (auto status = open(); !status) {
       LOG(error, "{}", status.error().what);
       const Code code = status.error().code;
+      if (log_failed_) return exit_log_failed;
       return code == Code::invalid ? config::exit_bad_config : code == Code::locked ? exit_in_use : EXIT_FAILURE;
     }
     loop_.on_stop_signal([this] { stop(); });
@@ -81,8 +82,15 @@ class AgentProcess {
           LOG(error, "the log cannot go on: {}", error.what);
           std::_Exit(exit_log_failed);
         });
-    if (!opened) return std::move(opened).error();
+    if (!opened) {
+      log_failed_ = opened.error().code == Code::io;
+      return std::move(opened).error();
+    }
     log_ = std::move(opened->log);
+    if (auto named = folder_->sync_names(); !named) {
+      log_failed_ = true;
+      return named;
+    }
     io::MqttOptions uplink;
     uplink.host = config_.uplink_host;
     uplink.port = static_cast<std::uint16_t>(config_.uplink_port);
@@ -166,7 +174,7 @@ class AgentProcess {
   std::vector<std::unique_ptr<SocketInput>> socket_inputs_;
   io::Alarm ticker_{loop_, [this] { tick(); }};
   Instant next_heartbeat_{}, give_up_ = never;
-  bool stopping_ = false;
+  bool stopping_ = false, log_failed_ = false;
 };
 
 }  // namespace

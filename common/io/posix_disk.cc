@@ -12,6 +12,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <map>
 #include <utility>
 
@@ -86,7 +87,21 @@ struct PosixDisk::State {
     return *it->second;
   }
 
+  // The directory's own name. One that is there may be of a start that died before it was durable.
+  Status sync_name() {
+    auto path = std::filesystem::absolute(directory).lexically_normal();
+    if (!path.has_filename()) path = path.parent_path();  // a slash at the end
+    const std::string parent = path.parent_path().string();
+    if (!made && ::access(parent.c_str(), R_OK) != 0) return Ok{};  // somebody else made it, and cares for it
+    return noted(sync_path(parent));
+  }
+  Status noted(Status status) {
+    if (!status) sync_failed = true;
+    return status;
+  }
+
   std::string directory;
+  bool made = false, sync_failed = false;
   Post post;
   std::map<std::uint32_t, DescriptorPtr> files;
   DescriptorPtr lock;
@@ -98,11 +113,14 @@ PosixDisk::PosixDisk(std::unique_ptr<State> state) : state_(std::move(state)) {}
 PosixDisk::~PosixDisk() = default;
 
 Result<std::unique_ptr<PosixDisk>> PosixDisk::open(const std::string& directory, Post post, unsigned threads) {
-  if (::mkdir(directory.c_str(), 0750) != 0 && errno != EEXIST) return failure("mkdir", directory, errno);
+  const bool made = ::mkdir(directory.c_str(), 0750) == 0;
+  if (!made && errno != EEXIST) return failure("mkdir", directory, errno);
   struct stat info{};
   if (::stat(directory.c_str(), &info) != 0) return failure("stat", directory, errno);
   if (!S_ISDIR(info.st_mode)) return failure("open", directory, ENOTDIR);
-  return std::unique_ptr<PosixDisk>(new PosixDisk(std::make_unique<State>(directory, std::move(post), threads)));
+  auto state = std::make_unique<State>(directory, std::move(post), threads);
+  state->made = made;
+  return std::unique_ptr<PosixDisk>(new PosixDisk(std::move(state)));
 }
 
 Result<FileId> PosixDisk::open(std::string_view path, OpenMode mode) {
@@ -229,7 +247,7 @@ Status PosixDisk::lock(std::string_view path) {
     return failure("flock", full, errno);
   }
   state_->lock = std::move(held);
-  return Ok{};
+  return state_->sync_name();
 }
 
 void PosixDisk::sync(std::vector<FileId> files, std::vector<std::string> directories, port::Urgency urgency,
@@ -253,7 +271,8 @@ void PosixDisk::sync(std::vector<FileId> files, std::vector<std::string> directo
   }
 }
 
-Status PosixDisk::sync_now(FileId file) { return sync_file(state_->file(file)); }
-Status PosixDisk::sync_directory(std::string_view path) { return sync_path(state_->full(path)); }
+Status PosixDisk::sync_now(FileId file) { return state_->noted(sync_file(state_->file(file))); }
+Status PosixDisk::sync_directory(std::string_view path) { return state_->noted(sync_path(state_->full(path))); }
+bool PosixDisk::sync_failed() const { return state_->sync_failed; }
 
 }  // namespace edgelog::io

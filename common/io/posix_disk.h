@@ -35,6 +35,9 @@ class PosixDisk final : public port::Disk {
   Status sync_now(port::FileId file) override;
   Status sync_directory(std::string_view path) override;
 
+  // A sync that somebody waited for failed: the process ends as after one that nobody waited for.
+  bool sync_failed() const;
+
  private:
   struct State;
   explicit PosixDisk(std::unique_ptr<State> state);

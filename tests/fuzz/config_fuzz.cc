@@ -1,5 +1,6 @@
 // An agent's configuration file, or anything else that is given as one: read, or refused with what is wrong, each
-// complaint naming the file. The first line may be flags, "#--key value --key value".
+// complaint naming the file. The first line may be flags, "#--uplink.port 1884 --id edge"; those that the program
+// does not know its command line refuses before.
 #include <algorithm>
 
 #include "common/base/assert.h"
@@ -35,7 +36,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   config::Settings settings({"edgelog-agent", "Takes events.", {}});
   agent::describe_settings(settings, config);
   const std::string_view first = text.substr(0, text.find('\n'));
-  const auto read = settings.read(*document, first.starts_with('#') ? flags_of(first.substr(1)) : Flags{});
+  Flags flags = first.starts_with('#') ? flags_of(first.substr(1)) : Flags{};
+  std::erase_if(flags, [&](const auto& flag) {
+    return std::none_of(settings.rows().begin(), settings.rows().end(),
+                        [&](const config::Setting& row) { return row.key == flag.first; });
+  });
+  const auto read = settings.read(*document, flags);
   if (!read) ASSERT(!read.error().what.empty());
   return 0;
 }

@@ -75,7 +75,7 @@ if os.path.exists(agent := os.environ.get('EDGELOG_AGENT', 'build/sim/bin/edgelo
     sample = subprocess.run([agent, '--print-config'], stdout=subprocess.PIPE, check=True).stdout
     put('config', 'sample', sample)
     put('config', 'set', sample.replace(b'\nid = ""', b'\nid = "edge-1"'))
-put('config', 'flags', b'#--id edge-1 --uplink-port 1884 --stdin-mapping plain-json\nsite = "hall"\n')
+put('config', 'flags', b'#--id edge-1 --uplink.port 1884 --stdin plain-json --uplink.tls true\nsite = "hall"\n')
 
 # Words that decide: libFuzzer finds single characters quickly, whole words less so.
 def dictionary(fuzzer, texts, extra=()):

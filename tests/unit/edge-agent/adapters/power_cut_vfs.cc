@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <set>
+#include <utility>
 
 namespace edgelog::agent {
 namespace {
@@ -21,6 +22,7 @@ struct Inode {
   std::string now, synced;
   std::vector<Change> unsynced;
   bool durable_name = false;
+  bool folder_due = false;  // its first sync is to sync the folder
 };
 
 void put(std::string& content, std::size_t at, std::string_view bytes) {
@@ -44,7 +46,12 @@ struct PowerCutVfs::State {
   void announce() {
     if (before_each) before_each();
   }
-  void sync_folder() {
+  bool does(SyncKind kind) {
+    ++syncs[kind];
+    return !left_out.contains(kind);
+  }
+  void sync_folder(SyncKind kind) {
+    if (!does(kind)) return;
     for (auto& [path, inode] : files) inode->durable_name = true;
     deleted.clear();
   }
@@ -108,13 +115,15 @@ int sync_file(sqlite3_file* file, int) {
   File* f = self(file);
   f->world->announce();
   const SyncKind kind = kind_of(*f);
-  ++f->world->syncs[kind];
+  const bool does = f->world->does(kind);
   // From the first frames on, whatever goes into the database comes from the WAL.
   if (kind == SyncKind::wal_commit) f->world->checkpointed = true;
-  if (f->world->left_out.contains(kind)) return SQLITE_OK;
-  f->inode->synced = f->inode->now;
-  f->inode->unsynced.clear();
-  if ((f->flags & (SQLITE_OPEN_WAL | SQLITE_OPEN_MAIN_JOURNAL)) != 0) f->world->sync_folder();
+  if (does) {
+    f->inode->synced = f->inode->now;
+    f->inode->unsynced.clear();
+  }
+  if (std::exchange(f->inode->folder_due, false))
+    f->world->sync_folder((f->flags & SQLITE_OPEN_WAL) != 0 ? SyncKind::folder_of_wal : SyncKind::folder_of_journal);
   return SQLITE_OK;
 }
 
@@ -149,6 +158,7 @@ int open_file(sqlite3_vfs* vfs, const char* path, sqlite3_file* file, int flags,
   if (found == world.files.end()) {
     if ((flags & SQLITE_OPEN_CREATE) == 0) return SQLITE_CANTOPEN;
     found = world.files.emplace(name, std::make_shared<Inode>()).first;
+    found->second->folder_due = (flags & (SQLITE_OPEN_WAL | SQLITE_OPEN_MAIN_JOURNAL)) != 0;
   }
   *self(file) = File{{&methods}, &world, found->second.get(), flags, new std::shared_ptr<Inode>(found->second)};
   if (out_flags != nullptr) *out_flags = flags;
@@ -162,7 +172,7 @@ int delete_file(sqlite3_vfs* vfs, const char* path, int sync_folder) {
   world.announce();
   if (found->second->durable_name) world.deleted.insert_or_assign(path, found->second);
   world.files.erase(found);
-  if (sync_folder != 0) world.sync_folder();
+  if (sync_folder != 0) world.sync_folder(SyncKind::folder_after_delete);
   return SQLITE_OK;
 }
 

@@ -1,7 +1,8 @@
 #pragma once
 // A SQLite VFS in memory with a power switch: an image of it holds what was synced, and of what was not, only
-// what chance lets through, sector by sector. A file's name is durable once a journal or WAL beside it was
-// synced, as SQLite's unix VFS syncs their folder. One sync kind can be left out, to see that it is missed.
+// what chance lets through, sector by sector. As SQLite's unix VFS does, the first sync of a new journal or WAL syncs
+// the folder too, and names are durable only then. One kind of sync can be left out, to see that it is missed.
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -21,7 +22,14 @@ enum class SyncKind : unsigned char {
   wal_header,             // a WAL that begins (again)
   wal_commit,             // a transaction's frames
   wal_before_checkpoint,  // nothing was written to the WAL since its last sync
+  folder_of_journal,      // with the first sync of a new one
+  folder_of_wal,
+  folder_after_delete,  // of a journal: its transaction is over
 };
+inline constexpr std::array sync_kinds{
+    SyncKind::journal,           SyncKind::database,      SyncKind::checkpoint,
+    SyncKind::wal_header,        SyncKind::wal_commit,    SyncKind::wal_before_checkpoint,
+    SyncKind::folder_of_journal, SyncKind::folder_of_wal, SyncKind::folder_after_delete};
 
 using DiskImage = std::map<std::string, std::string>;
 
