@@ -406,7 +406,7 @@ Status PartitionRecovery::trust() {
     return settle();
   }
   log_.end = last.info.end;
-  log_.horizons_applied = log_.horizons.size();
+  log_.apply_horizons(log_.end);  // the snapshot may be older than what was forgotten since
   for (auto& segment : log_.segments) segment.synced = segment.reserved = segment.info.size;
   if (auto index = log_.index_of(last); !index) log_.damage(index.error().what);
   return settle();

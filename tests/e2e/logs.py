@@ -68,6 +68,8 @@ class CloudBroker:
         self.stop()
         self.process.environment = before
         self.start()
+        if metrics(self.admin).get('edgelog_broker_producer_ids'):
+            raise Trouble('the broker remembers again what it had forgotten')
 
 
 class ApacheKafka:

@@ -291,6 +291,9 @@ TEST(Store, AnIdlePartitionForgetsItsProducersToo) {
   EXPECT_EQ(p.log().producers.size(), 1u);
   world.tick(seconds(1'900));
   EXPECT_EQ(p.log().producers.size(), 0u);
+  world.close();
+  world.open();
+  EXPECT_EQ(world.store->find(partition_id(1))->log().producers.size(), 0u);
 }
 
 TEST(Store, FindsByTime) {
