@@ -173,7 +173,8 @@ void describe_settings(config::Settings& settings, AgentConfig& config) {
       .range = {1 << 20, std::int64_t{1} << 50};
   settings
       .add("round_linger", config.core.round_linger, "how long a round waits for more events before it is written",
-           "shorter than a disk's sync; longer saves writes where little happens")
+           "a device's message is confirmed after it at the latest; a due batch, 16 messages or 512 KiB do not wait: "
+           "every round writes about 12 KiB")
       .range = {0, 10'000'000'000};
   settings.add("linger", config.core.defaults.linger,
                "how long a batch waits for company, where [stream.NAME] says nothing",

@@ -24,10 +24,11 @@ struct Config {
   StreamSettings defaults;
   std::map<std::string, StreamSettings> streams;       // by topic
   std::int64_t log_bytes_max = std::int64_t{1} << 30;  // of all streams, as Usage tells it
-  std::int32_t batch_bytes = 64 << 10;                 // gathered: sealed without waiting for a place
+  std::int32_t batch_bytes = 192 << 10;                // gathered: sealed without waiting for a place
   std::int32_t event_bytes_max = 512 << 10;
   std::int32_t event_overhead = 24;           // added to each event's bytes in all bounds
-  Duration round_linger = milliseconds(2);    // a round waits this long for company
+  Duration round_linger = milliseconds(100);  // a round waits this long for company; a batch that is due does not
+  std::uint32_t round_messages = 16;          // taken and not committed: a round starts at once (Mosquitto stops at 20)
   std::int32_t round_bytes = 1 << 20;         // taken and not committed: a round starts at once
   std::int32_t pending_bytes_max = 16 << 20;  // taken and not committed: more is `blocked`
   std::uint32_t window_max = 5;               // of one stream; never more: Kafka remembers five

@@ -147,8 +147,7 @@ void acknowledge_prefix(State& state, Stream& stream, std::uint64_t before) {
     lane.batches.pop_front();
   }
   if (count == 0) return;
-  put_stream(state, stream);
-  state.urgent = true;
+  put_stream(state, stream);  // no hurry: what a crash forgets is sent again, and the log knows it
   if (!lane.batches.empty()) {
     lane.batches.front().refusals = 0;
     lane.batches.front().refused_since = never;

@@ -158,7 +158,8 @@ void device_says(State& state, Moment moment, const DeviceSays& in) {
 Instant round_due(const State& state) {
   if (state.journal.under_way()) return state.journal.retry_at();
   if (state.urgent || (!state.new_tickets.empty() && state.new_bytes == 0)) return Instant{};
-  if (state.new_bytes > state.config.round_bytes) return Instant{};
+  if (state.new_bytes > state.config.round_bytes || state.new_tickets.size() >= state.config.round_messages)
+    return Instant{};
   return state.new_since == never ? never : state.new_since + state.config.round_linger;
 }
 

@@ -47,13 +47,18 @@ class Arguments {
   std::map<std::string, std::string, std::less<>> values_;
 };
 
-std::string event_json(std::int64_t index) {
+// A reading as a thermostat makes it, with its time in milliseconds as devices tell it, or in nanoseconds where the
+// event's age is to be measured.
+enum class Stamp { milliseconds, nanoseconds };
+
+std::string event_json(std::int64_t index, Stamp stamp) {
   char text[160];
-  const int size =
-      std::snprintf(text, sizeof text,
-                    "{\"sent_ns\":%" PRId64 ",\"temperature\":%d.%02d,\"setpoint\":21.0,\"heating\":%s,\"battery\":%d}",
-                    wall_nanoseconds(), 18 + static_cast<int>(index * 7 % 6), static_cast<int>(index * 37 % 100),
-                    index % 3 == 0 ? "true" : "false", 60 + static_cast<int>(index / 50 % 40));
+  const bool fine = stamp == Stamp::nanoseconds;
+  const std::int64_t now = wall_nanoseconds();
+  const int size = std::snprintf(
+      text, sizeof text, "{\"%s\":%" PRId64 ",\"temperature\":%d.%02d,\"setpoint\":21.0,\"heating\":%s,\"battery\":%d}",
+      fine ? "sent_ns" : "sent_ms", fine ? now : now / 1'000'000, 18 + static_cast<int>(index * 7 % 6),
+      static_cast<int>(index * 37 % 100), index % 3 == 0 ? "true" : "false", 60 + static_cast<int>(index / 50 % 40));
   return {text, static_cast<std::size_t>(size)};
 }
 
@@ -67,6 +72,7 @@ class Publisher {
         rate_(args.number("--rate", 1000)),
         count_(args.number("--count", 10'000)),
         devices_(args.number("--devices", 20)),
+        stamp_(args.text("--stamp", "ns") == "ns" ? Stamp::nanoseconds : Stamp::milliseconds),
         alarm_(loop, [this] { tick(); }) {
     io::MqttOptions options;
     options.host = args.text("--host", "127.0.0.1");
@@ -96,7 +102,7 @@ class Publisher {
     const std::int64_t due = std::min(count_, (now - started_).value() / 1000 * rate_ / 1'000'000 + 1);
     while (sent_ < due && client_->places() > 0) {
       const auto topic = prefix_ + "d" + std::to_string(sent_ % devices_);
-      if (!client_->publish(topic, as_bytes(event_json(sent_)))) break;
+      if (!client_->publish(topic, as_bytes(event_json(sent_, stamp_)))) break;
       ++sent_;
     }
     if (sent_ < count_) alarm_.wake_at(now + milliseconds(1));
@@ -110,6 +116,7 @@ class Publisher {
   io::Loop& loop_;
   std::string prefix_;
   std::int64_t rate_, count_, devices_, sent_ = 0, confirmed_ = 0;
+  Stamp stamp_;
   Instant started_{};
   io::Alarm alarm_;
   std::unique_ptr<io::MqttClient> client_;
@@ -131,7 +138,7 @@ int lines(const Arguments& args) {
   std::string block;
   for (std::int64_t i = 0; i < count; ++i) {
     block += "{\"stream\":\"" + stream + "\",\"device\":\"d" + std::to_string(i % devices) +
-             "\",\"value\":" + event_json(i) + "}\n";
+             "\",\"value\":" + event_json(i, Stamp::nanoseconds) + "}\n";
     if (block.size() > 60'000 || i + 1 == count) {
       if (std::fwrite(block.data(), 1, block.size(), stdout) != block.size()) return 1;
       block.clear();
@@ -140,12 +147,16 @@ int lines(const Arguments& args) {
   return std::fflush(stdout) == 0 ? 0 : 1;
 }
 
+// When the event was made, in nanoseconds; -1 for what is no event.
 std::int64_t sent_at(std::string_view value) {
-  constexpr std::string_view key = "\"sent_ns\":";
-  const auto at = value.find(key);
-  std::int64_t sent = -1;
-  if (at != std::string_view::npos) std::from_chars(value.data() + at + key.size(), value.data() + value.size(), sent);
-  return sent;
+  for (const auto& [key, unit] : {std::pair{std::string_view("\"sent_ns\":"), 1}, {"\"sent_ms\":", 1'000'000}}) {
+    const auto at = value.find(key);
+    std::int64_t sent = -1;
+    if (at == std::string_view::npos) continue;
+    std::from_chars(value.data() + at + key.size(), value.data() + value.size(), sent);
+    return sent * unit;
+  }
+  return -1;
 }
 
 struct KafkaDelete {
@@ -241,7 +252,7 @@ int main(int argc, char** argv) {
   std::fprintf(stderr,
                "edgelog-load wire    --port P --seconds S\n"
                "edgelog-load publish --host H --port P --rate N --count N [--devices N --prefix events/climate/ --user "
-               "U --password W]\n"
+               "U --password W --stamp ns|ms]\n"
                "edgelog-load lines   --count N [--devices N --stream S]\n"
                "edgelog-load consume --brokers H:P --topic T --count N [--partitions N --skip N --idle SECONDS]\n");
   return 2;

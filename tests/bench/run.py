@@ -91,8 +91,9 @@ port = {site_port}
         self.agent_admin = f'http://127.0.0.1:{stack.ports.agent_admin(1)}'
         return Process('agent', [self.bin / 'edgelog-agent', '--config', config], stack.logs / 'agent.log')
 
-    def publish(self, port, rate, count):
-        return [str(self.load), 'publish', '--port', str(port), '--rate', str(rate), '--count', str(count)]
+    def publish(self, port, rate, count, stamp='ns'):
+        return [str(self.load), 'publish', '--port', str(port), '--rate', str(rate), '--count', str(count),
+                '--stamp', stamp]
 
     def consume(self, stack, count, skip=0, idle=60):
         return subprocess.Popen([str(self.load), 'consume', '--brokers', stack.brokers, '--topic', 'climate', '--count',
@@ -173,7 +174,8 @@ port = {site_port}
                                                  stdout=subprocess.PIPE, text=True) for port in (self.uplink_port, device_port)]
                     reader = self.consume(stack, count, idle=90)
                     time.sleep(0.3)
-                    subprocess.run(self.publish(device_port, rate, count), check=True, stdout=subprocess.DEVNULL)
+                    subprocess.run(self.publish(device_port, rate, count, 'ms'), check=True,
+                                   stdout=subprocess.DEVNULL)
                     got = json.loads(reader.communicate()[0])
                     time.sleep(1.5)  # the last answers
                     for counter in counters:

@@ -15,6 +15,7 @@ Config make_config(const Plan& plan, int index) {
   Config config;
   config.agent = "site-" + std::to_string(index);
   config.batch_bytes = 700;
+  config.round_linger = milliseconds(2);
   config.defaults.linger = seconds(1);
   if (plan.small_bound) config.defaults.bytes_max = 4'000;
   if (plan.small_age) config.defaults.age_max = seconds(60);
