@@ -67,9 +67,9 @@ Status check(Profile& p) {
   p.replay.rate = p.rate;
   p.replay.rows_max = static_cast<std::uint64_t>(p.rows);
   p.fleet.seed = static_cast<std::uint64_t>(p.seed);
-  if (p.input.empty() && (p.speed < 1 || p.speed > 1e6))
-    return Error{Code::invalid, "speed: expected 1 to 1000000 seconds of the model per second"};
-  p.fleet.speed = static_cast<std::int64_t>(p.speed);
+  if (p.input.empty() && p.speed != 0 && (p.speed < 1 || p.speed > 1e6))
+    return Error{Code::invalid, "speed: expected 1 to 1000000 seconds of the model per second, or 0 for 1"};
+  p.fleet.speed = std::max<std::int64_t>(1, static_cast<std::int64_t>(p.speed));
   if (const auto endpoint = config::parse_endpoint(p.mqtt); !endpoint)
     return Error{Code::invalid, "mqtt: " + endpoint.error().what};
   if (!p.admin.empty())
@@ -142,7 +142,8 @@ void describe(config::Settings& s, Profile& p) {
   describe_source(s, p);
   s.add("input", p.input, "files of a recording, in this order; empty: the model makes events", "the model needs none");
   s.add("part", p.part, "K/N: only devices of the Kth of N parts, by a hash of the name", "all");
-  s.add("speed", p.speed, "times as fast as the recording or the model's clock; for a recording 0: as fast as possible",
+  s.add("speed", p.speed,
+        "times as fast as the recording or the clock; 0: a recording as fast as possible, the model at its pace",
         "recordings are long");
   s.add("rows", p.rows, "rows of a recording that are played, of all parts; 0: all", "all").range = {
       0, std::numeric_limits<std::int64_t>::max()};
