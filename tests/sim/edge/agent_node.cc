@@ -15,13 +15,15 @@ Config make_config(const Plan& plan, int index) {
   Config config;
   config.agent = "site-" + std::to_string(index);
   config.batch_bytes = 700;
-  config.round_linger = milliseconds(2);
+  config.round_linger = plan.round_linger;
   config.defaults.linger = seconds(1);
   if (plan.small_bound) config.defaults.bytes_max = 4'000;
   if (plan.small_age) config.defaults.age_max = seconds(60);
   StreamSettings doors = config.defaults;
   doors.linger = milliseconds(20);
   doors.priority = 1;
+  doors.when_full = plan.when_full;
+  if (plan.small_log) config.log_bytes_max = 60'000;
   config.streams["doors"] = doors;
   StreamSettings gaps = config.defaults;
   gaps.bytes_max = 1 << 20;
@@ -50,6 +52,15 @@ void AgentNode::start() {
   arm();
   base_.after(base_.between(milliseconds(10), seconds(2)), [this, life = life_] {
     if (life == life_ && core_) connect();
+  });
+  if (plan_.small_log) tell_usage();
+}
+
+void AgentNode::tell_usage() {
+  base_.after(seconds(5), [this, life = life_] {
+    if (life != life_ || !core_) return;
+    step(Usage{static_cast<std::int64_t>(store_.bytes())});
+    if (life == life_) tell_usage();
   });
 }
 
@@ -151,6 +162,7 @@ bool AgentNode::take(const Taken& taken, const FactPtr& fact) {
     const Assigned& a = taking.events[i];
     taken_[{a.stream, a.index}] = {fact, a.timestamp, taken.events[i].bytes};
   }
+  if (taking.outcome == Outcome::blocked || taking.outcome == Outcome::dropped) base_.injected(Fault::stream_full);
   base_.say("{}: message {} of device {} boot {} number {}: outcome {}", name_, fact->id, fact->device, fact->boot,
             fact->number, static_cast<int>(taking.outcome));
   perform(std::move(effects));
@@ -188,12 +200,15 @@ void AgentNode::arm() {
 }
 
 void AgentNode::perform(Effects effects) {
+  bool low = false;  // something of less priority was published in this step
   for (const Effect& effect : effects) {
     if (!core_ || !base_.failure.empty()) return;
     if (!healed_ && plan_.crash_per_effect > 0 && base_.random.chance(plan_.crash_per_effect, 100'000)) return crash();
     if (const auto* c = std::get_if<Commit>(&effect)) {
       commit(c->transaction);
     } else if (const auto* p = std::get_if<PublishBatch>(&effect)) {
+      base_.check(Check::priority_first, p->topic != "doors" || !low, [&] { return name_ + ": doors behind others"; });
+      low = low || p->topic != "doors";
       publish(*p);
     } else if (const auto* f = std::get_if<PublishFence>(&effect)) {
       checker_.fencing(index_, f->topic, f->id);

@@ -37,6 +37,7 @@ class AgentNode {
   void perform(agent::Effects effects);
   void arm();
   void connect();
+  void tell_usage();
   void commit(const agent::Transaction& transaction);
   void apply(const agent::Transaction& transaction, std::vector<std::int32_t>* sizes);
   void handed_over();

@@ -36,7 +36,10 @@ const std::vector<std::string>& fault_names() {
                                               "partitions added",
                                               "device rebooted",
                                               "ring overflowed",
-                                              "device began again at 1"};
+                                              "device began again at 1",
+                                              "stream full (block, drop-newest)",
+                                              "dropped by the log's bound",
+                                              "device's number wrapped"};
   return names;
 }
 
@@ -59,10 +62,17 @@ const std::vector<std::string>& check_names() {
                                               "renumbered behind a fence only",
                                               "a stream has one partition",
                                               "looked only behind the fence",
+                                              "timestamps never go back",
+                                              "greater priority first",
+                                              "what was refused is set aside",
                                               "all durable arrived or is named",
                                               "sources accounted for",
                                               "all arrived in the end"};
   return names;
+}
+
+namespace {
+constexpr std::uint64_t steps_max = 20'000'000;  // a seed takes some hundred thousand
 }
 
 bool Base::step(Instant until) {
@@ -71,6 +81,7 @@ bool Base::step(Instant until) {
   Event event = std::move(const_cast<Event&>(heap_.top()));
   heap_.pop();
   now = event.when;
+  if (++steps_ > steps_max) return fail("it does not end"), false;
   event.what();
   return true;
 }

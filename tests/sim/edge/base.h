@@ -50,6 +50,9 @@ enum class Fault : std::uint8_t {
   device_reboot,
   ring_overflow,
   device_renumbers,
+  stream_full,
+  log_full,
+  number_wraps,
   count
 };
 enum class Check : std::uint8_t {
@@ -71,6 +74,9 @@ enum class Check : std::uint8_t {
   renumbered_behind_fence,
   one_partition,
   look_behind_fence,
+  time_not_back,
+  priority_first,
+  refused_set_aside,
   named_at_end,
   sources_at_end,
   all_arrived,
@@ -120,7 +126,7 @@ class Base {
     bool operator<(const Event& other) const { return std::pair{when, order} > std::pair{other.when, other.order}; }
   };
   Trace& trace_;
-  std::uint64_t order_ = 0;
+  std::uint64_t order_ = 0, steps_ = 0;
   std::priority_queue<Event> heap_;
 };
 

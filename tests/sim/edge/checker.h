@@ -64,6 +64,7 @@ class Checker {
     std::vector<Copy> copies, put_back;
     bool ever_committed = false;
     std::uint64_t of_device = 0;  // counts the messages taken of its device
+    Instant durable{};
   };
   struct Stood {  // a record of a sensor, in the log
     Offset offset;
@@ -71,11 +72,13 @@ class Checker {
     std::uint64_t highest = 0;  // taking among these and before
     EventKey highest_key;
   };
+  void judge_drop(const Store::Applied::Gone& gone, const Event& event, const agent::Gap& gap, bool first);
+  bool is_named(const agent::Gap& gap, const Fact& fact);
   bool in_current(const EventKey& key) const;
   bool forgotten_since(const Fact& fact, std::uint64_t of_device);
   void judge_repeat(const Event& event, const EventKey& key, const Copy& copy);
   void judge_order(const std::string& topic, std::int32_t partition, Offset offset, const Record& record,
-                   const Event& event);
+                   const Event& event, Instant published);
   bool names(const agent::Gap& gap, const std::string& topic, const EventKey& key) const;
   void finish_sources(int agent, const Store& store, const std::set<EventKey>& accounted,
                       const std::vector<agent::Gap>& named);
@@ -103,6 +106,8 @@ class Checker {
   std::map<std::pair<int, std::string>, std::int32_t> partition_;        // by agent and topic
   std::map<std::pair<int, std::string>, std::set<ProducerId>> fencing_;  // since the last look
   std::set<ProducerId> fenced_;                                          // in the log, at some time
+  std::map<std::pair<int, std::string>, WallMillis> newest_;             // timestamp, by branch and topic
+  std::map<std::pair<std::string, std::int32_t>, Instant> put_back_at_;  // the last time
   int restores_ = 0;
 };
 

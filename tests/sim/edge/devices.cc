@@ -64,6 +64,7 @@ class Device {
 
   void confirmed(const agent::ConfirmDevice& confirmation) {
     if (!has_ring() || confirmation.incarnation != std::to_string(boot_)) return;
+    confirmed_ = std::max(confirmed_, confirmation.through);
     const auto notice = outbox_->confirmed(static_cast<std::uint64_t>(confirmation.through), base_.now);
     ring_facts_.erase(ring_facts_.begin(), ring_facts_.lower_bound(outbox_->oldest()));
     if (notice) {
@@ -82,8 +83,8 @@ class Device {
       return pump();
     }
     if (kind_ == DeviceKind::ring) {
-      site_.checker_.lost_at_device(id_, boot_, static_cast<std::int64_t>(outbox_->oldest()),
-                                    static_cast<std::int64_t>(outbox_->next()) - 1);
+      // Also what the ring had lost before, and not told yet.
+      site_.checker_.lost_at_device(id_, boot_, confirmed_ + 1, static_cast<std::int64_t>(outbox_->next()) - 1);
       fresh_outbox();
     }
     if (kind_ == DeviceKind::numbered_without_boot) {
@@ -110,6 +111,11 @@ class Device {
     if (kind_ != DeviceKind::numbered_without_boot && kind_ != DeviceKind::plain)
       taken.incarnation = std::to_string(fact->boot);
     taken.number = fact->number;
+    if (taken.kind == agent::SourceKind::numbered && site_.plan_.modulus > 0) {
+      if (taken.number >= site_.plan_.modulus) base_.injected(Fault::number_wraps);
+      taken.modulus = site_.plan_.modulus;
+      taken.number %= taken.modulus;
+    }
     taken.payload_hash = fact->id;
     for (const std::string& topic : topics()) taken.events.push_back({*site_.agent_.stream(topic), 40});
     return site_.agent_.take(taken, fact);
@@ -120,6 +126,7 @@ class Device {
     outbox_ = std::make_unique<firmware::Outbox>(
         firmware::OutboxConfig{firmware::SourceKind::ring, static_cast<std::size_t>(ring_)}, base_.random.next());
     ring_facts_.clear();
+    confirmed_ = 0;
   }
 
   Site& site_;
@@ -129,6 +136,7 @@ class Device {
   std::int64_t ring_;
   agent::SourceName source_;
   std::int64_t boot_ = 1, number_ = 0;
+  std::int64_t confirmed_ = 0;  // of the ring, in this boot
   std::unique_ptr<firmware::Outbox> outbox_;
   std::map<std::uint64_t, FactPtr> ring_facts_;
   Instant armed_ = never;

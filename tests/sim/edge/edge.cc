@@ -115,7 +115,7 @@ class World {
     });
     if (plan_.small_messages)
       every(seconds(100), [this] {
-        log_.rules().message_bytes_max = 150;
+        log_.rules().message_bytes_max = base_.random.chance(1, 3) ? 95 : 150;  // not even one event; or a few
         base_.after(seconds(base_.random.between(10, 60)), [this] { log_.rules().message_bytes_max = 1 << 20; });
       });
     keep_time();

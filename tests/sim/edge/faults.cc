@@ -46,6 +46,10 @@ Plan draw_plan(Prng& random) {
   plan.small_bound = often(25);
   plan.small_age = often(10);
   plan.small_messages = often(10);
+  plan.small_log = often(10);
+  if (often(40)) plan.when_full = random.chance(1, 2) ? agent::WhenFull::block : agent::WhenFull::drop_newest;
+  // Where an image is put back, or a stream blocks for long, nobody knows how often a number has wrapped since.
+  if (!images && plan.when_full != agent::WhenFull::block && often(30)) plan.modulus = 256;
   plan.rules.kafka = often(60);
   // Half of it is longer than any copy lives on its way: 40 s of MQTT, 60 s in a gateway, 35 s to the log.
   const bool short_memory = often(30);
@@ -57,6 +61,7 @@ Plan draw_plan(Prng& random) {
   plan.partitions = static_cast<int>(random.between(1, 3));
   plan.ring = often(30) ? 64 : 1024;
   plan.two_agents = often(25);
+  plan.round_linger = milliseconds(often(50) ? 2 : 100);
   plan.pace = milliseconds(random.between(300, 4000));
   return plan;
 }

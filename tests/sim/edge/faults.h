@@ -1,5 +1,6 @@
 #pragma once
 // Which faults exist in this seed, and how often: drawn once, so that each seed is another mixture (swarm).
+#include "edge-agent/core/config.h"
 #include "tests/sim/edge/base.h"
 #include "tests/sim/edge/log_model.h"
 
@@ -18,12 +19,15 @@ struct Plan {
   Duration leader_change{0}, put_back{0}, unavailable{0}, unlisted{0}, device_reboot{0}, clock_jump{0}, image{0},
       restore{0}, partitions_added{0};
   bool lose_tails = false;
-  bool small_bound = false, small_age = false, small_messages = false, clock_ahead = false;
+  bool small_bound = false, small_age = false, small_messages = false, small_log = false;
+  agent::WhenFull when_full = agent::WhenFull::drop_oldest;  // of the doors
+  std::int64_t modulus = 0;                                  // of numbered devices
   LogRules rules;
   Duration safety = seconds(600);
   int devices = 4, partitions = 1;
   std::int64_t ring = 1024;
   bool two_agents = false;
+  Duration round_linger = milliseconds(2);
   Duration pace = seconds(2);  // mean time between a device's messages
 };
 Plan draw_plan(Prng& random);

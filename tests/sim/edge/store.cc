@@ -26,17 +26,17 @@ struct Applying {
       if (key.first == stream && row.first <= index && row.first > from) best = row.origin, from = row.first;
     return best;
   }
-  void became_durable(StreamId stream, EventIndex index, const FactPtr& fact) {
+  void became_durable(StreamId stream, EventIndex index, const FactPtr& fact, WallMillis timestamp) {
     const ProducerId origin = origin_of(stream, index);
     if (origin == no_producer) return broken("an event without an origin");
     if (!store.producers_.contains({stream, origin})) return broken("an event before its id's row");
     auto [life, made] = store.lives_.try_emplace(origin, Store::Life{topic(stream), index, index});
     if (!made && life->second.last + 1 != index) broken("an index is missing in an origin");
     life->second.last = index;
-    result.durable.push_back({{origin, index}, topic(stream), fact});
+    result.durable.push_back({{origin, index}, topic(stream), fact, timestamp});
   }
-  void gone(StreamId stream, ProducerId origin, EventIndex index, bool published = false) {
-    result.gone.push_back({{origin, index}, topic(stream), published});
+  void gone(StreamId stream, ProducerId origin, EventIndex index, bool published = false, bool set_aside = false) {
+    result.gone.push_back({{origin, index}, topic(stream), published, set_aside});
   }
 
   void operator()(const PutMeta& op) { store.meta_ = op.row; }
@@ -69,9 +69,9 @@ struct Applying {
     store.events_[key] = {{stream, op.row.index, op.row.timestamp, gap_bytes}, fact};
     result.gaps.push_back(op.row.gap);
     if (fresh)
-      became_durable(stream, op.row.index, fact);
+      became_durable(stream, op.row.index, fact, op.row.timestamp);
     else
-      result.grown.push_back({{origin_of(stream, op.row.index), op.row.index}, topic(stream), fact});
+      result.grown.push_back({{origin_of(stream, op.row.index), op.row.index}, topic(stream), fact, op.row.timestamp});
   }
 
   void operator()(const InsertEvents& op) {
@@ -80,7 +80,7 @@ struct Applying {
       if (payload == taken.end()) return broken("an event that the driver does not hold");
       store.events_[{op.stream, at}] = {{op.stream, at, payload->second.timestamp, payload->second.bytes},
                                         payload->second.fact};
-      became_durable(op.stream, at, payload->second.fact);
+      became_durable(op.stream, at, payload->second.fact, payload->second.timestamp);
     }
   }
   void operator()(const DeleteEvents& op) {
@@ -153,15 +153,15 @@ struct Applying {
     old->second.row = op.row;
     old->second.row.bytes = bytes;
   }
-  void remove_batch(StreamId stream, EventIndex first) {
+  void remove_batch(StreamId stream, EventIndex first, bool set_aside) {
     const auto old = store.batches_.find({stream, first});
     if (old == store.batches_.end()) return broken("no such batch to delete");
     for (const Record& record : old->second.content->records)
-      gone(stream, record.origin, record.index, old->second.row.published);
+      gone(stream, record.origin, record.index, old->second.row.published, set_aside);
     store.batches_.erase(old);
   }
-  void operator()(const DeleteBatch& op) { remove_batch(op.stream, op.first); }
-  void operator()(const SetAside& op) { remove_batch(op.stream, op.first); }
+  void operator()(const DeleteBatch& op) { remove_batch(op.stream, op.first, false); }
+  void operator()(const SetAside& op) { remove_batch(op.stream, op.first, true); }
 };
 
 Store::Applied Store::apply(const Transaction& transaction, const Payloads& taken) {

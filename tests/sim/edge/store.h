@@ -24,12 +24,13 @@ class Store {
     struct Gone {
       EventKey key;
       std::string topic;
-      bool published = false;
+      bool published = false, set_aside = false;
     };
     struct Durable {
       EventKey key;
       std::string topic;
       FactPtr fact;
+      WallMillis timestamp;
     };
     std::vector<Gone> gone;        // left the log
     std::vector<agent::Gap> gaps;  // named in this transaction

@@ -10,10 +10,12 @@ import argparse, os, pathlib, shutil, subprocess, sys, time
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 CONFIGURE = ['cmake', '--preset', 'sim', '-DCMAKE_CXX_FLAGS_SIM=-O1']  # builds weigh more than seeds
 
+END = 600  # seconds for a chunk of seeds: a decision that never ends
 
-def run(command, cwd):
+
+def run(command, cwd, **more):
     env = dict(os.environ, CCACHE_BASEDIR=str(cwd), CCACHE_NOHASHDIR='1')
-    return subprocess.run(command, cwd=cwd, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env)
+    return subprocess.run(command, cwd=cwd, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env, **more)
 
 
 def copy_tree(to):
@@ -49,7 +51,11 @@ def hunt(tree, kind, seeds, jobs):
     first, chunk = 1, 20
     while first <= seeds:
         last = min(first + chunk - 1, seeds)
-        done = run(['build/sim/bin/edgelog-sim', kind, '--seeds', f'{first}..{last}', '--jobs', str(jobs)], tree)
+        seeds_of = ['build/sim/bin/edgelog-sim', kind, '--seeds', f'{first}..{last}', '--jobs', str(jobs)]
+        try:
+            done = run(seeds_of, tree, timeout=END)
+        except subprocess.TimeoutExpired:
+            return first, f'one of {first}..{last} does not end'
         failed = failures(done.stdout)
         if failed:
             return int(failed[0].split()[1]), failed[0].split(' ', 2)[2]
