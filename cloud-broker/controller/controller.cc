@@ -1,6 +1,7 @@
 #include "cloud-broker/controller/controller.h"
 
 #include <algorithm>
+#include <set>
 
 #include "common/base/assert.h"
 
@@ -142,7 +143,21 @@ MetadataDecision Controller::with_config(const Topic& topic, TopicConfig config)
       ErrorCode::none, {}, TopicRecord{topic.name, TopicRecord::Value{topic.id, topic.partitions, std::move(config)}}};
 }
 
+MetadataDecision Controller::refuse_alteration(const std::string& name) const {
+  if (name.empty()) return refuse(ErrorCode::invalid_request, "Default topic resources are not allowed.");
+  if (const auto why = refuse_topic_name(name)) {
+    return refuse(ErrorCode::invalid_topic, "Topic name is invalid: " + *why);
+  }
+  return {};
+}
+
 MetadataDecision Controller::replace_config(const std::string& name, const TopicConfig& config) const {
+  if (MetadataDecision bad = refuse_alteration(name); bad.error != ErrorCode::none) return bad;
+  for (const auto& [key, value] : config) {
+    if (find_topic_config(key) == nullptr) {
+      return refuse(ErrorCode::invalid_config, "Unknown topic config name: " + key);
+    }
+  }
   const Topic* topic = find(name);
   if (topic == nullptr)
     return refuse(ErrorCode::unknown_topic_or_partition, "The topic '" + name + "' does not exist.");
@@ -150,13 +165,20 @@ MetadataDecision Controller::replace_config(const std::string& name, const Topic
 }
 
 MetadataDecision Controller::alter(const std::string& name, const std::vector<ConfigChange>& changes) const {
+  if (MetadataDecision bad = refuse_alteration(name); bad.error != ErrorCode::none) return bad;
+  std::set<std::string_view> named;
+  for (const ConfigChange& change : changes) {
+    if (!named.insert(change.name).second) return refuse(ErrorCode::invalid_request, "Duplicate " + change.name);
+    if (change.op != ConfigOp::remove && find_topic_config(change.name) == nullptr) {
+      return refuse(ErrorCode::invalid_config, "Unknown topic config name: " + change.name);
+    }
+  }
   const Topic* topic = find(name);
   if (topic == nullptr)
     return refuse(ErrorCode::unknown_topic_or_partition, "The topic '" + name + "' does not exist.");
   TopicConfig config = topic->config;
   for (const ConfigChange& change : changes) {
     const ConfigRow* row = find_topic_config(change.name);
-    if (row == nullptr) return refuse(ErrorCode::invalid_config, "Unknown topic config name: " + change.name);
     if (change.op == ConfigOp::remove) {
       config.erase(change.name);
       continue;

@@ -90,6 +90,7 @@ class Controller {
   const ControllerSettings& settings() const { return settings_; }
 
  private:
+  MetadataDecision refuse_alteration(const std::string& topic) const;
   MetadataDecision with_config(const Topic& topic, TopicConfig config) const;
 
   ControllerSettings settings_;

@@ -15,7 +15,7 @@ constexpr std::int64_t int32_max = INT32_MAX;
 
 constexpr std::array table{
     ConfigRow{"cleanup.policy", ConfigType::list, "delete", "log.cleanup.policy", "compact,delete"},
-    ConfigRow{"compression.gzip.level", ConfigType::int32, "-1", "compression.gzip.level", "", -1, 9},
+    ConfigRow{"compression.gzip.level", ConfigType::int32, "-1", "compression.gzip.level", "-1,1,2,3,4,5,6,7,8,9"},
     ConfigRow{"compression.lz4.level", ConfigType::int32, "9", "compression.lz4.level", "", 1, 17},
     ConfigRow{"compression.type", ConfigType::string, "producer", "compression.type",
               "uncompressed,zstd,lz4,snappy,gzip,producer"},
@@ -56,16 +56,25 @@ constexpr std::array table{
     ConfigRow{"unclean.leader.election.enable", ConfigType::boolean, "false", "unclean.leader.election.enable", ""},
 };
 
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
+  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
+  return text;
+}
+
 bool holds(std::string_view list, std::string_view item) {
   while (!list.empty()) {
     const std::size_t comma = std::min(list.find(','), list.size());
-    if (list.substr(0, comma) == item) return true;
+    if (trimmed(list.substr(0, comma)) == item) return true;
     list.remove_prefix(std::min(comma + 1, list.size()));
   }
   return false;
 }
 
+// As Java reads one: spaces around it, and a plus, are taken.
 std::optional<std::int64_t> number(std::string_view text) {
+  text = trimmed(text);
+  if (text.size() > 1 && text.front() == '+' && text[1] != '-') text.remove_prefix(1);
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
@@ -86,6 +95,11 @@ std::optional<std::int64_t> thousandths(std::string_view text) {
   return value;
 }
 
+bool same_but_for_case(std::string_view text, std::string_view lower) {
+  return std::equal(text.begin(), text.end(), lower.begin(), lower.end(),
+                    [](char x, char y) { return (x >= 'A' && x <= 'Z' ? static_cast<char>(x - 'A' + 'a') : x) == y; });
+}
+
 std::optional<std::string> bad(std::string_view name, std::string_view value, const std::string& expected) {
   return "Invalid value " + std::string(value) + " for configuration " + std::string(name) + ": expected " + expected;
 }
@@ -94,16 +108,19 @@ std::optional<std::string> refuse_number(const ConfigRow& row, std::string_view 
   const auto parsed = number(value);
   if (!parsed) return bad(row.name, value, "a whole number");
   if (*parsed < row.least) return bad(row.name, value, "at least " + std::to_string(row.least));
+  if (!row.choices.empty() && !holds(row.choices, std::to_string(*parsed))) {
+    return bad(row.name, value, "one of " + std::string(row.choices));
+  }
   if (*parsed > row.most) return bad(row.name, value, "at most " + std::to_string(row.most));
   return std::nullopt;
 }
 
 std::optional<std::string> refuse_list(const ConfigRow& row, std::string_view value) {
   if (row.choices.empty()) return std::nullopt;
-  if (value.empty()) return bad(row.name, value, "one or more of " + std::string(row.choices));
   while (!value.empty()) {
     const std::size_t comma = std::min(value.find(','), value.size());
-    if (!holds(row.choices, value.substr(0, comma))) return bad(row.name, value, "of " + std::string(row.choices));
+    if (!holds(row.choices, trimmed(value.substr(0, comma))))
+      return bad(row.name, value, "of " + std::string(row.choices));
     value.remove_prefix(std::min(comma + 1, value.size()));
   }
   return std::nullopt;
@@ -125,7 +142,7 @@ std::optional<std::string> refuse_config(std::string_view name, std::string_view
   if (row == nullptr) return "Unknown topic config name: " + std::string(name);
   switch (row->type) {
     case ConfigType::boolean:
-      if (value == "true" || value == "false") return std::nullopt;
+      if (same_but_for_case(trimmed(value), "true") || same_but_for_case(trimmed(value), "false")) return std::nullopt;
       return bad(name, value, "true or false");
     case ConfigType::int16:
     case ConfigType::int32:

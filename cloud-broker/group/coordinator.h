@@ -76,6 +76,7 @@ class Coordinator {
                 std::uint64_t phase);
 
   // join.cc
+  bool room_for(const Group& group, const JoinRequest& request);
   void join_new(At at, Group& group, Token token, const JoinRequest& request, Effects& effects);
   void join_known(At at, Group& group, Token token, const JoinRequest& request, Effects& effects);
   void join_static(At at, Group& group, Token token, const JoinRequest& request, Effects& effects);
@@ -120,6 +121,7 @@ class Coordinator {
   std::map<std::string, Group> groups_;
   std::priority_queue<Timer, std::vector<Timer>, std::greater<>> timers_;
   std::uint64_t next_timer_ = 0;
+  std::size_t joined_bytes_ = 0;  // of members, at least what they hold
 };
 
 }  // namespace edgelog::broker::group

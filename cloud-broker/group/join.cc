@@ -52,10 +52,24 @@ void Coordinator::join(At at, Token token, const JoinRequest& request, Effects& 
   }
 }
 
+// The count of all groups' bytes only grows with each join; when it is beyond the bound it is taken anew.
+bool Coordinator::room_for(const Group& group, const JoinRequest& request) {
+  std::size_t bytes = request.client_id.size();
+  for (const Protocol& each : request.protocols) bytes += each.name.size() + each.metadata.size();
+  if (group.metadata_bytes() + bytes > settings_.member_bytes_max) return false;
+  if (joined_bytes_ + bytes > settings_.bytes_max) {
+    joined_bytes_ = 0;
+    for (const auto& [id, each] : groups_) joined_bytes_ += each.metadata_bytes();
+    if (joined_bytes_ + bytes > settings_.bytes_max) return false;
+  }
+  joined_bytes_ += bytes;
+  return true;
+}
+
 void Coordinator::join_new(At at, Group& group, Token token, const JoinRequest& request, Effects& effects) {
   const auto& instance = request.who.instance_id;
   if (instance && group.instances.contains(*instance)) return join_static(at, group, token, request, effects);
-  if (group.size() >= settings_.members_max || group.metadata_bytes() >= settings_.member_bytes_max) {
+  if (group.size() >= settings_.members_max || !room_for(group, request)) {
     return refuse(effects, token, {}, ErrorCode::group_max_size_reached);
   }
   const std::string id = fresh_member_id(instance ? *instance : request.client_id);
@@ -72,7 +86,7 @@ void Coordinator::join_new(At at, Group& group, Token token, const JoinRequest& 
 void Coordinator::join_known(At at, Group& group, Token token, const JoinRequest& request, Effects& effects) {
   const std::string& id = request.who.member_id;
   if (!request.who.instance_id && group.pending.contains(id)) {
-    if (group.members.size() >= settings_.members_max || group.metadata_bytes() >= settings_.member_bytes_max) {
+    if (group.members.size() >= settings_.members_max || !room_for(group, request)) {
       group.pending.erase(id);
       return refuse(effects, token, {}, ErrorCode::group_max_size_reached);
     }
@@ -83,6 +97,7 @@ void Coordinator::join_known(At at, Group& group, Token token, const JoinRequest
   }
   Member& member = group.members.at(id);
   const bool same = member.protocols == request.protocols;
+  if (!same && !room_for(group, request)) return refuse(effects, token, id, ErrorCode::group_max_size_reached);
   if (group.is<CompletingRebalance>() && same) {
     // Its answer was lost. The leader needs the members once more.
     touch(at, group, member);

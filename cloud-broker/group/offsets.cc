@@ -8,7 +8,7 @@ namespace edgelog::broker::group {
 
 ErrorCode Coordinator::check_commit(At at, Group* group, const CommitRequest& request) {
   const Who& who = request.who;
-  if (group == nullptr) return who.generation < 0 ? ErrorCode::none : ErrorCode::illegal_generation;
+  if (group == nullptr) return who.generation < 0 ? ErrorCode::none : ErrorCode::group_id_not_found;
   // A consumer that assigns its own partitions, or an administrator: only where no member could be overruled.
   const bool simple = who.generation < 0 && who.member_id.empty() && !who.instance_id;
   if (simple) return group->is<Empty>() ? ErrorCode::none : ErrorCode::unknown_member_id;

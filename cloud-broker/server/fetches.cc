@@ -22,6 +22,7 @@ void Fetches::park(ConnectionId connection, std::vector<const Partition*> watche
     if (partition->end() > partition->committed()) parked.wanted_bytes = 0;
   }
   deadlines_.emplace(deadline, number);
+  watched_ += parked.watched.size();
   parked_.emplace(number, std::move(parked));
 }
 
@@ -34,6 +35,7 @@ void Fetches::drop(Number number) {
     at->second.erase(number);
     if (at->second.empty()) watchers_.erase(at);
   }
+  watched_ -= node.mapped().watched.size();
   deadlines_.erase({node.mapped().deadline, number});
 }
 

@@ -27,6 +27,7 @@ class Fetches {
   void answer_all();  // before the process ends
   Instant deadline() const { return deadlines_.empty() ? never : deadlines_.begin()->first; }
   std::size_t waiting() const { return parked_.size(); }
+  std::size_t watched() const { return watched_; }  // partitions, of all that wait
 
  private:
   using Number = std::uint64_t;
@@ -45,6 +46,7 @@ class Fetches {
   std::map<PartitionId, std::set<Number>> watchers_;
   std::set<std::pair<Instant, Number>> deadlines_;
   Number next_ = 0;
+  std::size_t watched_ = 0;
 };
 
 }  // namespace edgelog::broker

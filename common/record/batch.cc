@@ -105,6 +105,12 @@ void stamp_append_time(MutableBytes batch, std::int64_t now_ms) {
   store_big(p + at::crc, compute_crc(batch));
 }
 
+void stamp_max_timestamp(MutableBytes batch, std::int64_t timestamp_ms) {
+  ASSERT(batch.size() >= header_bytes);
+  store_big(batch.data() + at::max_timestamp, timestamp_ms);
+  store_big(batch.data() + at::crc, compute_crc(batch));
+}
+
 std::uint32_t compute_crc(Bytes batch) {
   ASSERT(batch.size() >= header_bytes);
   return crc32c(batch.subspan(at::attributes));

@@ -68,6 +68,8 @@ void store_header(MutableBytes to, const BatchHeader& header);
 void stamp(MutableBytes batch, Offset base_offset, LeaderEpoch epoch);
 // Log append time (topic config message.timestamp.type): sets the bit and max timestamp, and makes the CRC anew.
 void stamp_append_time(MutableBytes batch, std::int64_t now_ms);
+// The largest of its records' timestamps, where the sender summed up wrongly; makes the CRC anew.
+void stamp_max_timestamp(MutableBytes batch, std::int64_t timestamp_ms);
 // What the CRC of this whole batch ought to be.
 std::uint32_t compute_crc(Bytes batch);
 

@@ -12,7 +12,7 @@ Verdict check_size(Bytes batch, const Limits& limits) {
   const auto size = peek_size(batch);
   if (!size || *size != batch.size()) return {Fault::corrupt_message, "length does not match the bytes given"};
   if (load_big<std::int8_t>(batch.data() + at::magic) != magic_v2) {
-    return {Fault::unsupported_for_message_format, "magic is not 2"};
+    return {Fault::corrupt_message, "magic is not 2"};
   }
   if (batch.size() > limits.batch_bytes_max) return {Fault::message_too_large, "larger than max.message.bytes"};
   return {};
@@ -53,6 +53,11 @@ Verdict check_timestamp(std::int64_t timestamp, const Limits& limits) {
 // Walks the records; `previous` offset deltas rise by one for a client's batch.
 Verdict check_records(RecordReader& reader, const BatchHeader& h, const Limits& limits, Depth& learned) {
   std::int64_t expected = 0;
+  Verdict refused;
+  const auto refuse = [&](std::int32_t index, Verdict why) {
+    if (refused || why.fault == Fault::invalid_timestamp) refused = why;
+    if (learned.refused.size() < refused_max) learned.refused.push_back(index);
+  };
   for (RecordView record; reader.next(record);) {
     const bool fits = limits.from_client ? record.offset_delta == expected : record.offset_delta >= expected;
     if (!fits) return invalid("offset deltas out of order");
@@ -61,18 +66,21 @@ Verdict check_records(RecordReader& reader, const BatchHeader& h, const Limits& 
     if (__builtin_add_overflow(h.base_timestamp, record.timestamp_delta, &timestamp)) {
       return {Fault::invalid_timestamp, "timestamp delta overflows"};
     }
-    if (limits.from_client && !h.has(attribute::log_append_time)) {
-      if (const Verdict verdict = check_timestamp(timestamp, limits); !verdict) return verdict;
+    const Verdict timely =
+        limits.from_client && !h.has(attribute::log_append_time) ? check_timestamp(timestamp, limits) : Verdict{};
+    if (!timely) {
+      refuse(record.offset_delta, timely);
+    } else if (limits.keys_required && !record.key) {
+      refuse(record.offset_delta, invalid("record without a key in a compacted topic"));
     }
     if (timestamp > learned.max_timestamp) {
       learned.max_timestamp = timestamp;
       learned.max_timestamp_delta = record.offset_delta;
     }
-    if (limits.keys_required && !record.key) return invalid("record without a key in a compacted topic");
   }
   if (!reader.ok()) return invalid("malformed record, or bytes behind the last");
   if (expected > h.last_offset_delta + 1LL) return invalid("offset delta above the last one");
-  return {};
+  return refused;
 }
 
 }  // namespace
@@ -84,10 +92,6 @@ Verdict check(Bytes batch, const Limits& limits) {
   if (!h.codec()) return {Fault::unsupported_compression, "unknown compression"};
   if (const Verdict verdict = check_counts(h, limits); !verdict) return verdict;
   if (const Verdict verdict = check_producer(h); !verdict) return verdict;
-  if (limits.from_client && !h.has(attribute::log_append_time)) {
-    if (const Verdict verdict = check_timestamp(h.base_timestamp, limits); !verdict) return verdict;
-    if (const Verdict verdict = check_timestamp(h.max_timestamp, limits); !verdict) return verdict;
-  }
   return {};
 }
 

@@ -2,6 +2,7 @@
 // Judges a batch that came from outside, in Kafka's words: what LogValidator refuses, this refuses, with
 // the same error code.
 #include <limits>
+#include <vector>
 
 #include "common/record/batch.h"
 
@@ -12,7 +13,6 @@ enum class Fault : std::int16_t {
   none = 0,
   corrupt_message = 2,  // cut short, wrong CRC: the sender may try again
   message_too_large = 10,
-  unsupported_for_message_format = 43,  // magic is not 2
   invalid_timestamp = 32,
   unsupported_compression = 76,
   invalid_record = 87,  // the sender is at fault; the same bytes never pass
@@ -34,16 +34,19 @@ struct Limits {
   std::int64_t timestamp_max = std::numeric_limits<std::int64_t>::max();
 };
 
-// Whole batch, exactly: length, magic, CRC, counts, attributes, producer fields, header's timestamps. Does
-// not look at records.
+// Whole batch, exactly: length, magic, CRC, counts, attributes, producer fields. Does not look at records, and
+// so at no timestamp: the header's are only a summary, which the log puts right.
 Verdict check(Bytes batch, const Limits& limits);
 
 struct Depth {                           // what a deep check has learned besides
   std::int64_t max_timestamp = -1;       // of the records, which is what the header ought to say
   std::int32_t max_timestamp_delta = 0;  // offset delta of the first record that has it
   std::size_t plain_bytes = 0;
+  std::vector<std::int32_t> refused;  // records that are at fault themselves, by timestamp or missing key
 };
-// check(), then every record: decompresses within bounds, count, offset deltas, timestamps, keys.
+// check(), then every record: decompresses within bounds, count, offset deltas, timestamps, keys. All records
+// that are at fault themselves are gathered, the first refused_max of them.
+inline constexpr std::size_t refused_max = 1000;
 Verdict check_deep(Bytes batch, const Limits& limits, Scratch& scratch, Depth* learned = nullptr);
 
 // The first batch of a run of whole batches (a Produce or Fetch payload, a segment): cuts it off `run`.

@@ -1,6 +1,7 @@
 #pragma once
 // The Kafka protocol's value encodings. A message is a struct with one static describe(visitor, message);
 // decoding, encoding and printing are visitors over it, so that a field is known in one place only.
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdint>
@@ -57,6 +58,8 @@ Tagged<T> tag(std::uint32_t number, Versions in, T& value) {
   return {number, in, value};
 }
 
+// What the arrays of one message may take: a million partitions, and then some.
+inline constexpr std::size_t array_memory_max = 64 << 20;
 // Longest string that Kafka takes, in either encoding.
 inline constexpr std::size_t string_bytes_max = 32767;
 
@@ -93,13 +96,13 @@ bool is_default(const T& f) {
 
 // Reads untrusted bytes. Errors are sticky: after the first bad byte every read gives zero or empty, so a
 // describe() has no branches and the caller asks once, through decode(). Memory is bounded by the size of
-// the input: arrays may take 32 times its bytes, which no honest message comes near.
+// the input: arrays may take 32 times its bytes and array_memory_max, which no honest message comes near.
 class Decoder {
  public:
   Decoder(Bytes in, Version version, bool flexible)
       : p_(in.data()),
         end_(p_ + in.size()),
-        memory_left_(32 * in.size() + 65536),
+        memory_left_(std::min(32 * in.size() + 65536, array_memory_max)),
         version_(version),
         flexible_(flexible) {}
   bool ok() const { return ok_; }

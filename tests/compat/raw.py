@@ -72,12 +72,18 @@ DescribeConfigs 32 4
 CreatePartitions 37 2
   topics:[name:str count:i32 assignments:[brokers:[i32]]?0] timeout_ms:i32 validate_only:bool
   throttle:i32 topics:[name:str error:i16 message:str?0]
+AlterConfigs 33 2
+  resources:[type:i8 name:str configs:[name:str value:str?0]] validate_only:bool
+  throttle:i32 resources:[error:i16 message:str?0 type:i8 name:str]
 DeleteGroups 42 2
   groups:[str]
   throttle:i32 groups:[group:str error:i16]
 IncrementalAlterConfigs 44 1
   resources:[type:i8 name:str configs:[name:str operation:i8 value:str?0]] validate_only:bool
   throttle:i32 resources:[error:i16 message:str?0 type:i8 name:str]
+OffsetDelete 47 99
+  group:str topics:[name:str partitions:[index:i32]]
+  error:i16 throttle:i32 topics:[name:str partitions:[index:i32 error:i16]]
 DescribeCluster 60 0
   operations:bool endpoints:i8@1
   throttle:i32 error:i16 message:str?0 endpoints:i8@1 cluster_id:str controller:i32 brokers:[id:i32 host:str port:i32 rack:str?0] operations:i32

@@ -12,6 +12,30 @@ OURS = {
     ('produce', 'deltas out of order'): 87,
     ('produce', 'id without epoch'): 87,
 }
+BAD_BATCH = {'index': 0, 'base_offset': -1, 'append_time': -1, 'log_start': 0, 'record_errors': []}
+OURS |= {
+    # What cannot be decompressed, and codecs that are none, are UNKNOWN_SERVER_ERROR there, which clients try again.
+    **{('produce_refusals', f'codec {codec} of what is none'): {**BAD_BATCH, 'error': 87} for codec in (1, 2, 3, 4)},
+    **{('produce_refusals', f'codec {codec} of what is none'): {**BAD_BATCH, 'error': 76, 'log_start': -1} for codec in (5, 7)},
+    # Kafka takes any negative id for none, and any time.
+    ('produce_refusals', 'negative producer id'): {**BAD_BATCH, 'error': 87},
+    ('produce_refusals', 'timestamp -2'): {**BAD_BATCH, 'error': 32, 'record_errors': [{'index': 0}]},
+    # Kafka fails with UNKNOWN_SERVER_ERROR; here a negative limit is none, and another isolation level the lower one.
+    ('fetches', 'max bytes negative'): [0, [['fetches-*', 0, 0, 83]]],
+    ('fetches', 'partition max negative'): [0, [['fetches-*', 0, 0, 83]]],
+    ('fetches', 'isolation 7'): [0, [['fetches-*', 0, 0, 249]]],
+    # Whole batches only.
+    ('fetches', 'min bytes beyond max'): [0, [['fetches-*', 0, 0, 166]]],
+    # Kafka does not look whether a request was used up.
+    ('odd_frames', 'client length -2'): 'closed',
+    ('odd_frames', 'bytes behind the request'): 'closed',
+    ('odd_frames', 'bytes behind Metadata'): 'closed',
+    # A ratio begins with a digit here; throttles are taken and mean nothing.
+    ('topics_in_full', 'min.cleanable.dirty.ratio=.5'): 40,
+    ('topics_in_full', 'leader.replication.throttled.replicas=x'): 0,
+    # Groups are placed by the count of __consumer_offsets' partitions: more of them would lose groups.
+    ('partitions_in_full', 'internal'): True,
+}
 SCENARIOS = {}
 AGENT_ID = (1 << 62) + 12345
 
@@ -45,6 +69,16 @@ class Probe:
             {'index': partition, 'timestamp': timestamp, 'epoch': epoch}]}], **more)
         return answer['topics'][0]['partitions'][0]
 
+    def records(self, topic, partition=0):
+        """The whole batches of a partition as they are given out."""
+        answer = self.call('Fetch', 11, max_bytes=1 << 20, min_bytes=0, max_wait=0, topics=[{'name': topic, 'partitions': [{'index': partition, 'offset': 0}]}])
+        data, out = answer['topics'][0]['partitions'][0]['records'] or b'', []
+        while data:
+            size = 12 + struct.unpack('>i', data[8:12])[0]
+            out.append(data[:size])
+            data = data[size:]
+        return out
+
     def group(self, name):
         """A group's name, once its coordinator answers for it."""
         name = f'{name}-{self.suffix}'
@@ -57,6 +91,21 @@ class Probe:
     def join(self, group, member='', version=5, **more):
         more = {'session_timeout': 10000, 'type': 'consumer', 'protocols': [{'name': 'range', 'metadata': b'm'}], **more}
         return self.call('JoinGroup', version, group=group, member=member, **more)
+
+
+VAGUE = {'id': 'ID', 'cluster_id': 'CLUSTER', 'port': 'PORT', 'host': 'HOST', 'member': 'MEMBER', 'producer_id': 'PRODUCER'}
+
+
+def shape(p, value, name=''):
+    """An answer without what differs from run to run: ids, times, epochs, texts for people."""
+    if isinstance(value, list): return [shape(p, x, name) for x in value]
+    if isinstance(value, dict): return {k: shape(p, v, k) for k, v in value.items() if k not in ('throttle', 'message')}
+    if isinstance(value, bytes): return len(value)
+    if name == 'append_time' and value > 0: return 'NOW'
+    if name == 'epoch' and isinstance(value, int) and value >= 0: return 'EPOCH'
+    if name == 'operations' and value > 0: return 'OPERATIONS'
+    if name in VAGUE and value not in (None, '', -1, 0, '0' * 32): return VAGUE[name]
+    return value
 
 
 def poll(done, seconds=30):

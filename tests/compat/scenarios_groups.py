@@ -82,7 +82,7 @@ def group_of_two(p):
     b = two.call('JoinGroup', 5, group=g, session_timeout=10000, type='consumer', member='',
                  protocols=[{'name': 'range', 'metadata': b'm'}])['member']
     waiting = two.send('JoinGroup', 5, group=g, session_timeout=10000, type='consumer', member=b,
-                       protocols=[{'name': 'range', 'metadata': b'second'}])
+                       protocols=[{'name': 'range', 'metadata': b's'}])
     poll(lambda: p.call('Heartbeat', 3, group=g, generation=1, member=a)['error'] == 27)
     p.note('commit while rebalancing', p.call('OffsetCommit', 7, group=g, generation=1, member=a, topics=[])['topics'])
     joined = p.join(g, a)
@@ -94,7 +94,7 @@ def group_of_two(p):
         {'member': a, 'assignment': b'one'}, {'member': b, 'assignment': b'two'}])
     p.note('assignments', [mine['assignment'].decode(), two.receive('SyncGroup', 3, waiting)['assignment'].decode()])
     p.note('a follower that joins again unchanged', [two.call('JoinGroup', 5, group=g, session_timeout=10000, type='consumer', member=b,
-           protocols=[{'name': 'range', 'metadata': b'second'}])[k] for k in ('error', 'generation')])
+           protocols=[{'name': 'range', 'metadata': b's'}])[k] for k in ('error', 'generation')])
     p.note('leave v3', [x['error'] for x in p.call('LeaveGroup', 3, group=g, members=[{'member': b}, {'member': 'who'}])['members']])
     poll(lambda: p.call('Heartbeat', 3, group=g, generation=2, member=a)['error'] == 27)
     p.note('alone again', [p.join(g, a)[k] for k in ('error', 'generation')])

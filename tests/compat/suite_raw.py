@@ -1,6 +1,6 @@
 """The raw scenarios, each compared with what Apache Kafka 4.3.0 answered (expected/)."""
 import json, os
-import scenarios_groups  # registers its scenarios
+import scenarios_admin, scenarios_data, scenarios_groups, scenarios_members  # register their scenarios
 from cases import Case
 from scenarios import OURS, Probe, SCENARIOS
 

@@ -4,9 +4,12 @@ import os, shutil, socket, subprocess, tempfile, time
 import kafka
 
 
+BASE = int(os.environ.get("EDGELOG_COMPAT_PORT", 21100))  # so that several can run side by side
+
+
 def free_ports(count):
     """`count` neighbouring ports that nobody listens on."""
-    for base in range(21100 + os.getpid() % 400 * 2, 21990 - count):
+    for base in range(BASE + os.getpid() % 400 * 2, BASE + 890 - count):
         taken = []
         try:
             for port in range(base, base + count):

@@ -3,6 +3,9 @@
 // Refuses per resource: 29, 3, 40 (unknown name, bad value), 42 (not a topic, or named twice), 56.
 #include "common/wire/alter_configs.h"
 
+#include <map>
+#include <utility>
+
 #include "cloud-broker/server/handlers/collect.h"
 #include "cloud-broker/server/handlers/handlers.h"
 #include "cloud-broker/server/handlers/shared.h"
@@ -32,11 +35,16 @@ MetadataDecision decide(const World& world, const Context& context, const wire::
 void handle_alter_configs(World& world, const Context& context, const wire::AlterConfigsRequest& request) {
   const auto collected = collect<wire::AlterConfigsResponse>(world, context);
   collected->response.topics.resize(request.resources.size());
+  std::map<std::pair<std::int8_t, std::string>, int> named;
+  for (const auto& each : request.resources) ++named[{each.resource_type, each.resource_name}];
   for (std::size_t i = 0; i < request.resources.size(); ++i) {
     const auto& wanted = request.resources[i];
     collected->response.topics[i].resource_type = wanted.resource_type;
     collected->response.topics[i].resource_name = wanted.resource_name;
-    MetadataDecision decision = decide(world, context, wanted);
+    const bool twice = named[{wanted.resource_type, wanted.resource_name}] > 1;
+    MetadataDecision decision =
+        twice ? MetadataDecision{ErrorCode::invalid_request, "Each resource must appear once.", {}}
+              : decide(world, context, wanted);
     if (request.validate_only) decision.record.reset();
     collected->expect();
     world.metadata.perform(std::move(decision), context.at.wall, [collected, i](ErrorCode error, std::string why) {

@@ -4,6 +4,7 @@
 #include "common/wire/create_partitions.h"
 
 #include <map>
+#include <utility>
 
 #include "cloud-broker/server/handlers/collect.h"
 #include "cloud-broker/server/handlers/handlers.h"
@@ -39,11 +40,13 @@ void handle_create_partitions(World& world, const Context& context, const wire::
   std::map<std::string, int> named;
   for (const auto& topic : request.topics) ++named[topic.name];
   const auto collected = collect<Response>(world, context);
-  collected->response.results.resize(request.topics.size());
-  for (std::size_t i = 0; i < request.topics.size(); ++i) {
-    const auto& topic = request.topics[i];
-    collected->response.results[i].name = topic.name;
-    MetadataDecision decision = decide(world, context, topic, named[topic.name] > 1);
+  collected->response.results.reserve(named.size());
+  for (const auto& topic : request.topics) {
+    const int times = std::exchange(named[topic.name], 0);
+    if (times == 0) continue;  // it was answered where it was named first
+    const std::size_t i = collected->response.results.size();
+    collected->response.results.emplace_back().name = topic.name;
+    MetadataDecision decision = decide(world, context, topic, times > 1);
     if (request.validate_only) decision.record.reset();
     collected->expect();
     world.metadata.perform(std::move(decision), context.at.wall, [collected, i](ErrorCode error, std::string why) {

@@ -65,7 +65,6 @@ void fill(Response::Topic& out, const TopicRecord::Value& made) {
   out.topic_id = made.id;
   out.num_partitions = made.partitions;
   out.replication_factor = 1;
-  out.configs.emplace();
   for (const ConfigRow& row : topic_config_table()) {
     const auto set = made.config.find(std::string(row.name));
     const bool own = set != made.config.end();
@@ -87,14 +86,16 @@ void handle_create_topics(World& world, const Context& context, const wire::Crea
     const std::size_t i = collected->response.topics.size();
     Response::Topic& out = collected->response.topics.emplace_back();
     out.name = topic.name;
-    MetadataDecision decision = decide(world, context, topic, times > 1);
+    out.configs.emplace();  // where there is an error, Kafka sends an empty list and not null
+    MetadataDecision decision = i < response_resources_max
+                                    ? decide(world, context, topic, times > 1)
+                                    : refuse(ErrorCode::policy_violation, "More topics than one request may make.");
     out.error_code = decision.error;
     out.error_message = text_or_null(decision.message);
     if (decision.error != ErrorCode::none) continue;
     const auto made = *std::get<TopicRecord>(*decision.record).value;
     if (request.validate_only) {
       fill(out, made);
-      out.topic_id = {};
       continue;
     }
     collected->expect();

@@ -1,6 +1,7 @@
 // DescribeConfigs (32), versions 0-4. A topic's whole configuration, what was set (source 1) and the defaults
 // (5), by Kafka's names; of this broker what tools read of one. Keys null or none: all, else those named.
-// Refuses per resource: 29, 3 (unknown topic), 17 (impossible name), 42 (other broker, other resource type).
+// Refuses per resource: 29, 3 (unknown topic), 17 (impossible name), 42 (other broker, other resource
+// type, too many resources).
 #include "common/wire/describe_configs.h"
 
 #include <algorithm>
@@ -129,7 +130,10 @@ void handle_describe_configs(World& world, const Context& context, const wire::D
     auto& out = response.results.emplace_back();
     out.resource_type = wanted.resource_type;
     out.resource_name = wanted.resource_name;
-    if (wanted.resource_type == topic_resource) {
+    if (response.results.size() > response_resources_max) {
+      out.error_code = ErrorCode::invalid_request;
+      out.error_message = "More resources than one request may name.";
+    } else if (wanted.resource_type == topic_resource) {
       describe_topic(world, context, wanted, request.include_synonyms, out);
     } else if (wanted.resource_type == broker_resource) {
       describe_broker(world, wanted, request.include_synonyms, out);

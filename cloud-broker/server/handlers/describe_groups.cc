@@ -1,5 +1,6 @@
 // DescribeGroups (15), versions 0-5. Members carry the chosen protocol's metadata and their assignment while
-// the group is Stable. An unknown group is "Dead" without an error. Refuses per group: 30.
+// the group is Stable. An unknown group is "Dead" without an error. Refuses per group: 30, and 15 for
+// what would make the answer too large.
 #include "common/wire/describe_groups.h"
 
 #include <deque>
@@ -15,6 +16,14 @@ namespace {
 
 using wire::ErrorCode;
 using Response = wire::DescribeGroupsResponse;
+
+std::size_t bytes_of(const group::Described& group) {
+  std::size_t sum = sizeof group;
+  for (const auto& each : group.members) {
+    sum += sizeof each + each.member_id.size() + each.client_id.size() + each.metadata.size() + each.assignment.size();
+  }
+  return sum;
+}
 
 void fill(Response::Group& out, const group::Described& from, bool with_operations) {
   out.group_state = from.state;
@@ -32,6 +41,7 @@ void fill(Response::Group& out, const group::Described& from, bool with_operatio
 void handle_describe_groups(World& world, const Context& context, const wire::DescribeGroupsRequest& request) {
   const auto collected = collect<Response>(world, context);
   const auto described = std::make_shared<std::deque<group::Described>>();  // owns the bytes that the response shows
+  const auto bytes = std::make_shared<std::size_t>(0);
   collected->finish = [described](Response&) {};
   collected->response.groups.resize(request.groups.size());
   for (std::size_t i = 0; i < request.groups.size(); ++i) {
@@ -46,13 +56,19 @@ void handle_describe_groups(World& world, const Context& context, const wire::De
       continue;
     }
     collected->expect();
-    world.groups.read(out.group_id, [collected, described, i, operations = request.include_authorized_operations](
-                                        const group::Coordinator* coordinator) {
-      Response::Group& group = collected->response.groups[i];
-      described->push_back(coordinator->describe(group.group_id));
-      fill(group, described->back(), operations);
-      collected->arrive();
-    });
+    world.groups.read(out.group_id,
+                      [collected, described, bytes, i,
+                       operations = request.include_authorized_operations](const group::Coordinator* coordinator) {
+                        Response::Group& group = collected->response.groups[i];
+                        if (*bytes > response_bytes_max) {
+                          group.error_code = ErrorCode::coordinator_not_available;  // asked for alone it can be told
+                          return collected->arrive();
+                        }
+                        described->push_back(coordinator->describe(group.group_id));
+                        *bytes += bytes_of(described->back());
+                        fill(group, described->back(), operations);
+                        collected->arrive();
+                      });
   }
   collected->arrive();
 }

@@ -3,7 +3,8 @@
 // data is committed or the time is over. Whole batches, in the order of the request (clients rotate it, so
 // that no partition starves); the first partition that has data gives one whole batch whatever its size.
 // Refuses per partition: 29, 3 (by id 100), 74 and 75 (leader epoch), 1 (offset out of range), 56 (damaged);
-// a diverging epoch is reported as such (KIP-595). Whole request: 70 for a session id that is not 0.
+// a diverging epoch is reported as such (KIP-595). 6 for a replica. Whole request: 70 for a session epoch
+// above 0.
 #include "common/wire/fetch.h"
 
 #include <algorithm>
@@ -21,7 +22,8 @@ using Response = wire::FetchResponse;
 using Answer = Response::Topic::Partition;
 
 constexpr Duration wait_max = seconds(300);
-constexpr std::size_t room_min = 1 << 20;  // a response may have that much even when memory is short
+constexpr std::size_t watched_max = 1'000'000;  // partitions that parked requests name together
+constexpr std::size_t room_min = 1 << 20;       // a response may have that much even when memory is short
 
 // What one attempt has gathered.
 struct Gathered {
@@ -36,14 +38,15 @@ const Topic* find_topic(const World& world, const Context& context, const Reques
 }
 
 ErrorCode check(const World& world, const Context& context, const Topic* topic, const Partition* partition,
-                const Request::Topic::Partition& wanted) {
+                std::int32_t replica, const Request::Topic::Partition& wanted) {
   if (topic == nullptr)
     return context.version >= 13 ? ErrorCode::unknown_topic_id : ErrorCode::unknown_topic_or_partition;
   if (!world.authorizer.allows(context, Operation::read, Resource::topic, topic->name)) {
     return ErrorCode::topic_authorization_failed;
   }
   if (partition == nullptr) return ErrorCode::unknown_topic_or_partition;
-  return check_leader_epoch(*partition, wanted.current_leader_epoch);
+  if (replica >= 0) return ErrorCode::not_leader_or_follower;  // no other broker follows this one
+  return check_leader_epoch(*partition, std::max(wanted.current_leader_epoch, LeaderEpoch{-1}));
 }
 
 // KIP-595: the client's last batch is not what this log has there.
@@ -63,7 +66,8 @@ Answer fetch_one(World& world, const Context& context, const Request& request, c
   answer.high_watermark = Offset{-1};
   answer.records = Bytes{};
   Partition* partition = topic != nullptr ? world.find(*topic, wanted.partition) : nullptr;
-  answer.error_code = check(world, context, topic, partition, wanted);
+  answer.error_code = check(world, context, topic, partition,
+                            std::max(request.replica_id, request.replica_state.replica_id).value(), wanted);
   if (answer.error_code == ErrorCode::fenced_leader_epoch)
     answer.current_leader = {world.settings.node, partition->leader_epoch()};
   if (answer.error_code == ErrorCode::none) {
@@ -121,6 +125,14 @@ void send(World& world, const Context& context, Gathered gathered) {
   world.replies.send(context, gathered.response, std::move(gathered.buffers));
 }
 
+std::size_t named(const Request& request) {
+  std::size_t count = request.topics.size() + request.forgotten.size();
+  constexpr std::size_t name_bytes = 64;  // a longer name counts for more
+  for (const auto& topic : request.topics) count += topic.partitions.size() + topic.topic.size() / name_bytes;
+  for (const auto& topic : request.forgotten) count += topic.partitions.size() + topic.topic.size() / name_bytes;
+  return count;
+}
+
 void park(World& world, const Context& context, const Request& request, std::size_t have) {
   std::vector<const Partition*> watched;
   for (const auto& topic : request.topics) {
@@ -148,14 +160,17 @@ void park(World& world, const Context& context, const Request& request, std::siz
 }  // namespace
 
 void handle_fetch(World& world, const Context& context, const wire::FetchRequest& request) {
-  if (request.session_id != 0) {
+  // Epoch 0 asks for a new session and -1 for none: both are whole requests, whatever session was before.
+  if (request.session_epoch > 0) {
     Response response;
     response.error_code = ErrorCode::fetch_session_id_not_found;
     return world.replies.send(context, response);
   }
   Gathered gathered = gather(world, context, request);
   const bool enough = gathered.bytes >= static_cast<std::size_t>(std::max(0, request.min_bytes));
-  const bool crowded = world.fetches.waiting() >= static_cast<std::size_t>(world.settings.fetch_waiting_max);
+  // What waits is kept, so it is bounded: by requests, and by what they name.
+  const bool crowded = world.fetches.waiting() >= static_cast<std::size_t>(world.settings.fetch_waiting_max) ||
+                       world.fetches.watched() + named(request) > watched_max;
   if (enough || gathered.urgent || request.max_wait_ms.value() <= 0 || crowded || request.topics.empty()) {
     return send(world, context, std::move(gathered));
   }

@@ -1,6 +1,6 @@
 // FindCoordinator (10), versions 0-6; several keys from 4. This broker coordinates every group, and makes
 // `__consumer_offsets` when a group is first asked for.
-// Refuses: 30, 24 (empty group id), 15 (the topic cannot be made now), 42 (unknown kind of key), and for a
+// Refuses: 30, 15 (the topic cannot be made now), 42 (unknown kind of key), and for a
 // transactional id 53, which clients take as final: there are no transactions yet.
 #include "common/wire/find_coordinator.h"
 
@@ -29,8 +29,6 @@ Coordinator find_one(const World& world, const Context& context, const std::stri
     out.error_message = "Unknown key type.";
   } else if (!world.authorizer.allows(context, Operation::describe, Resource::group, key)) {
     out.error_code = ErrorCode::group_authorization_failed;
-  } else if (key.empty()) {
-    out.error_code = ErrorCode::invalid_group_id;
   } else if (!ready) {
     out.error_code = ErrorCode::coordinator_not_available;
   } else {

@@ -1,7 +1,7 @@
 // InitProducerId (22), versions 0-4. Without a transactional id: a fresh id, epoch 0, whatever id the client
 // had; ids are claimed in blocks through the metadata log and never given out twice, also over kill -9. With
 // a transactional id: TRANSACTIONAL_ID_AUTHORIZATION_FAILED(53), which clients take as final; there are no
-// transactions yet.
+// transactions yet. Refuses with 42: an empty transactional id, an id without an epoch and the other way round.
 #include "common/wire/init_producer_id.h"
 
 #include "cloud-broker/server/handlers/handlers.h"
@@ -12,8 +12,10 @@ using wire::ErrorCode;
 
 void handle_init_producer_id(World& world, const Context& context, const wire::InitProducerIdRequest& request) {
   wire::InitProducerIdResponse response;
-  if (request.transactional_id) {
-    response.error_code = ErrorCode::transactional_id_authorization_failed;
+  const bool half = (request.producer_id.value() == -1) != (request.producer_epoch.value() == -1);
+  if (half || request.transactional_id) {
+    const bool invalid = half || request.transactional_id->empty();
+    response.error_code = invalid ? ErrorCode::invalid_request : ErrorCode::transactional_id_authorization_failed;
     response.producer_epoch = ProducerEpoch{-1};
     return world.replies.send(context, response);
   }

@@ -1,7 +1,8 @@
 // ListOffsets (2), versions 1-10. Timestamps: -1 the committed end (read_committed: the last stable offset),
 // -2 and -4 the log's start, -3 the record with the largest timestamp, -5 none (nothing is tiered), else the
 // first record not older, looked for inside of compressed batches too; none is offset -1 and no error.
-// Refuses per partition: 29, 3, 74, 75, 56, and 42, once, for one that is named twice.
+// Refuses per partition: 29, 3, 74, 75, 56, 35 (a mark that the request's version does not have), and 42, once,
+// for one that is named twice.
 #include "common/wire/list_offsets.h"
 
 #include <set>
@@ -24,6 +25,18 @@ enum Mark : std::int64_t {
   latest_tiered = -5
 };
 
+// The first version that knows a mark; 11 is one that we do not offer.
+wire::Version known_since(std::int64_t mark) {
+  switch (mark) {
+    case Mark::latest:
+    case Mark::earliest: return 0;
+    case Mark::largest_timestamp: return 7;
+    case Mark::earliest_local: return 8;
+    case Mark::latest_tiered: return 9;
+    default: return mark < 0 ? 11 : 0;
+  }
+}
+
 void look_up(Partition& partition, std::int64_t timestamp, Offset limit, Answer& answer) {
   if (timestamp == Mark::latest) {
     answer.offset = limit;
@@ -39,8 +52,6 @@ void look_up(Partition& partition, std::int64_t timestamp, Offset limit, Answer&
     answer.offset = found.offset;
     answer.timestamp = found.timestamp;
     answer.leader_epoch = found.epoch;
-  } else if (timestamp != Mark::latest_tiered) {
-    answer.error_code = ErrorCode::unsupported_version;
   }
 }
 
@@ -53,6 +64,8 @@ Answer answer_one(World& world, const Context& context, const std::string& topic
     answer.error_code = ErrorCode::topic_authorization_failed;
   } else if (partition == nullptr) {
     answer.error_code = ErrorCode::unknown_topic_or_partition;
+  } else if (context.version < known_since(wanted.timestamp)) {
+    answer.error_code = ErrorCode::unsupported_version;
   } else if (!partition->damage().empty()) {
     answer.error_code = ErrorCode::kafka_storage_error;
   } else {
@@ -67,7 +80,7 @@ Answer answer_one(World& world, const Context& context, const std::string& topic
 
 void handle_list_offsets(World& world, const Context& context, const wire::ListOffsetsRequest& request) {
   wire::ListOffsetsResponse response;
-  std::set<std::pair<std::string, PartitionIndex>> seen, twice, told;
+  std::set<std::pair<std::string_view, PartitionIndex>> seen, twice, told;  // names lie in the request
   for (const auto& topic : request.topics) {
     for (const auto& each : topic.partitions) {
       if (!seen.insert({topic.name, each.partition_index}).second) twice.insert({topic.name, each.partition_index});
@@ -77,7 +90,7 @@ void handle_list_offsets(World& world, const Context& context, const wire::ListO
     auto& out = response.topics.emplace_back();
     out.name = topic.name;
     for (const auto& each : topic.partitions) {
-      const std::pair key(topic.name, each.partition_index);
+      const std::pair key(std::string_view(topic.name), each.partition_index);
       if (twice.contains(key)) {
         if (!told.insert(key).second) continue;
         out.partitions.emplace_back().partition_index = each.partition_index;

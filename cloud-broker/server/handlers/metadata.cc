@@ -4,6 +4,8 @@
 // name INVALID_TOPIC_EXCEPTION(17). A damaged partition has no leader: LEADER_NOT_AVAILABLE(5).
 #include "common/wire/metadata.h"
 
+#include <set>
+#include <string_view>
 #include <vector>
 
 #include "cloud-broker/server/handlers/collect.h"
@@ -54,7 +56,8 @@ Response::Topic answer(const World& world, const Context& context, const Wanted&
   const Topic* topic = by_id ? world.controller.find(wanted.id) : world.controller.find(*wanted.name);
   const bool allowed =
       topic == nullptr || world.authorizer.allows(context, Operation::describe, Resource::topic, topic->name);
-  if (topic != nullptr && allowed) return describe(world, *topic, with_operations);
+  const bool refused = by_id && wanted.refused != ErrorCode::none;
+  if (topic != nullptr && allowed && !refused) return describe(world, *topic, with_operations);
   Response::Topic out;
   out.name = wanted.name;
   if (by_id) out.topic_id = wanted.id;
@@ -97,9 +100,15 @@ void handle_metadata(World& world, const Context& context, const wire::MetadataR
   if (all) {
     for (const auto& [name, topic] : world.controller.topics()) wanted->push_back({name, topic.id});
   } else {
+    std::set<std::pair<std::string_view, Uuid>> named;  // a topic is answered once, as in Kafka
     for (const auto& each : *request.topics) {
-      wanted->push_back({each.name, each.topic_id});
-      if (each.name && refuse_topic_name(*each.name)) wanted->back().refused = ErrorCode::invalid_topic;
+      if (!named.insert({each.name ? std::string_view(*each.name) : std::string_view(), each.topic_id}).second)
+        continue;
+      // An id goes before a name, and only 12 made ids a way to ask (KIP-516).
+      const bool by_id = context.version >= 10 && (!each.name || each.topic_id != Uuid{});
+      wanted->push_back({by_id ? std::nullopt : each.name, each.topic_id});
+      if (by_id && context.version < 12) wanted->back().refused = ErrorCode::invalid_request;
+      if (!by_id && each.name && refuse_topic_name(*each.name)) wanted->back().refused = ErrorCode::invalid_topic;
     }
   }
   collected->finish = [&world, wanted, all, &held = collected->context(),

@@ -57,6 +57,11 @@ Sorted sort(const World& world, const Context& context, const Request& request) 
   return sorted;
 }
 
+// Versions before 9 have no word for a group that is not there.
+ErrorCode told(ErrorCode error, wire::Version version) {
+  return error == ErrorCode::group_id_not_found && version < 9 ? ErrorCode::illegal_generation : error;
+}
+
 void refuse_all(World& world, const Context& context, Response& response, ErrorCode error) {
   for (auto& topic : response.topics) {
     for (auto& each : topic.partitions) each.error_code = error;
@@ -84,7 +89,7 @@ void handle_offset_commit(World& world, const Context& context, const wire::Offs
           for (std::size_t i = 0; i < held->places.size(); ++i) {
             const auto [topic, partition] = held->places[i];
             held->response.topics[topic].partitions[partition].error_code =
-                failed == ErrorCode::none ? errors[i] : failed;
+                failed == ErrorCode::none ? told(errors[i], kept.version) : failed;
           }
           world.metrics.offset_commits.add(held->places.size());
           world.replies.send(kept, held->response);

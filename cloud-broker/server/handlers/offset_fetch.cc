@@ -1,12 +1,13 @@
 // OffsetFetch (9), versions 1-9; several groups from 8. Topics null: all that the group committed. What was
 // never committed is offset -1 without an error, for unknown groups and partitions too. An answer waits until
 // what it shows is durable. require_stable has nothing to wait for without transactions.
-// Refuses: 30; per partition 29.
+// Refuses: 30, 15 for what would make the answer too large; per partition 29.
 #include "common/wire/offset_fetch.h"
 
 #include "cloud-broker/server/handlers/collect.h"
 #include "cloud-broker/server/handlers/group_shared.h"
 #include "cloud-broker/server/handlers/handlers.h"
+#include "cloud-broker/server/handlers/shared.h"
 
 namespace edgelog::broker {
 
@@ -94,12 +95,20 @@ void flatten(Response& response) {
 void handle_offset_fetch(World& world, const Context& context, const wire::OffsetFetchRequest& request) {
   const auto collected = collect<Response>(world, context);
   const auto wanted = std::make_shared<std::vector<Request::Group>>(wanted_groups(request, context.version));
+  const auto partitions = std::make_shared<std::size_t>(0);
   collected->response.groups.resize(wanted->size());
   if (context.version < 8) collected->finish = flatten;
   for (std::size_t i = 0; i < wanted->size(); ++i) {
     collected->expect();
-    const auto answer = [&world, collected, wanted, i](const group::Coordinator* coordinator) {
-      collected->response.groups[i] = answer_group(world, collected->context(), (*wanted)[i], coordinator);
+    const auto answer = [&world, collected, wanted, partitions, i](const group::Coordinator* coordinator) {
+      Response::Group& group = collected->response.groups[i];
+      if (*partitions > response_partitions_max) {
+        group.group_id = (*wanted)[i].group_id;
+        group.error_code = ErrorCode::coordinator_not_available;  // asked for alone it can be told
+      } else {
+        group = answer_group(world, collected->context(), (*wanted)[i], coordinator);
+        for (const auto& topic : group.topics) *partitions += topic.partitions.size();
+      }
       collected->arrive();
     };
     if (!world.groups.ready()) {

@@ -3,8 +3,9 @@
 // committed: acks=1 waits as acks=-1 does, since an answer means durable here. acks=0 gets no answer; an
 // error closes its connection.
 // Refuses per partition, in this order: 29 not authorized, 3 unknown, 17 internal topic, 19 too few replicas
-// for min.insync.replicas; then the batch itself: 87, 43, 2, 10, 76, 32, 48 (transactional); then the log: 45,
-// 47, 18, 56. All: 21 for acks other than -1, 0, 1. After timeout_ms: 7, and the batch may be committed later.
+// for min.insync.replicas; then the batch itself: 87, 2, 10, 76, 32, 53 (transactional); then the log: 45, 47,
+// 18, 56. All that exist: 21 for acks other than -1, 0, 1. After timeout_ms, but not before wait_min: 7, and the
+// batch may be committed later.
 #include "common/wire/produce.h"
 
 #include <algorithm>
@@ -22,9 +23,21 @@ namespace {
 using wire::ErrorCode;
 using Answer = wire::ProduceResponse::Topic::Partition;
 
+// A disk takes its time, and Kafka, which acknowledges out of memory, has taught clients to ask for none.
+constexpr Duration wait_min = seconds(5);
+
 struct Refusal {
   ErrorCode error = ErrorCode::none;
   std::string why;
+  std::vector<std::int32_t> records;  // those that are at fault themselves
+  bool judged = false;                // by what the batch says, not by its frame
+};
+
+// What was checked of a batch.
+struct Checked {
+  Bytes batch;
+  record::BatchHeader header;
+  record::Depth depth;
 };
 
 std::int64_t saturated(std::int64_t from, std::int64_t by, bool up) {
@@ -46,51 +59,81 @@ record::Limits limits_for(const World& world, const TopicSettings& settings, Wal
   return limits;
 }
 
-// Exactly one batch that is what it says. `header` is filled where it is.
-Refusal check_batch(World& world, const Context& context, Bytes records, const TopicSettings& settings,
-                    record::BatchHeader& header) {
-  if (records.empty()) return {ErrorCode::invalid_record, "Produce requests must hold a record batch per partition"};
-  Bytes run = records;
-  if (const auto first = record::next_batch(run); first && !run.empty()) {
-    return {ErrorCode::invalid_record, "Produce requests with version " + std::to_string(context.version) +
-                                           " are only allowed to contain exactly one record batch per partition"};
+// As ProduceRequest.validateRecords: one whole batch of format 2. What is cut short behind it is left out, and
+// what is damaged within it is found later. `batch`: the batch, where that much can be told.
+Refusal check_shape(const Context& context, Bytes records, Bytes& batch) {
+  const std::string these = "Produce requests with version " + std::to_string(context.version);
+  constexpr std::size_t length_at = 8, head_bytes = 12;
+  const auto whole = [](Bytes run) {
+    if (run.size() <= record::at::magic) return false;
+    const auto length = load_big<std::int32_t>(run.data() + length_at);
+    return length < 0 || static_cast<std::size_t>(length) <= run.size() - head_bytes;
+  };
+  if (!whole(records)) return {ErrorCode::invalid_record, these + " must have at least one record batch", {}};
+  if (load_big<std::int8_t>(records.data() + record::at::magic) < record::magic_v2) {
+    return {ErrorCode::invalid_record, these + " are only allowed to contain record batches with magic version 2", {}};
   }
-  const record::Verdict verdict =
-      record::check_deep(records, limits_for(world, settings, context.at.wall), world.scratch);
-  if (!verdict) return {static_cast<ErrorCode>(verdict.kafka_error()), verdict.why};
-  header = *record::parse_header(records);
-  if (header.transactional()) return {ErrorCode::invalid_txn_state, "This broker has no transactions."};
-  if (header.codec() == record::Codec::zstd && context.version < 7) {
-    return {ErrorCode::unsupported_compression_type, "Produce requests with version below 7 may not use zstd"};
+  Bytes rest = records;
+  const auto first = record::next_batch(rest);
+  batch = first.value_or(records);
+  if (first && whole(rest)) {
+    return {ErrorCode::invalid_record, these + " are only allowed to contain exactly one record batch", {}};
+  }
+  const auto header = first ? record::parse_header(*first) : std::nullopt;
+  if (!header) return {};
+  if (header->codec() == record::Codec::zstd && context.version < 7) {
+    return {ErrorCode::unsupported_compression_type, "Produce requests with version below 7 may not use zstd", {}};
+  }
+  if (header->transactional()) {
+    return {ErrorCode::transactional_id_authorization_failed, "This broker has no transactions.", {}};
   }
   return {};
 }
 
-AppendResult append(World& world, const Context& context, Partition& partition, Bytes records,
-                    const record::BatchHeader& header) {
+// Exactly one batch that is what it says. `checked` is filled where it is.
+Refusal check_batch(World& world, const Context& context, Bytes records, const TopicSettings& settings,
+                    Checked& checked) {
+  if (Refusal refusal = check_shape(context, records, checked.batch); refusal.error != ErrorCode::none) return refusal;
+  const record::Verdict verdict =
+      record::check_deep(checked.batch, limits_for(world, settings, context.at.wall), world.scratch, &checked.depth);
+  if (!verdict) {
+    const bool judged =
+        verdict.fault == record::Fault::invalid_record || verdict.fault == record::Fault::invalid_timestamp;
+    return {static_cast<ErrorCode>(verdict.kafka_error()), verdict.why, std::move(checked.depth.refused), judged};
+  }
+  checked.header = *record::parse_header(checked.batch);
+  return {};
+}
+
+AppendResult append(World& world, const Context& context, Partition& partition, const Checked& checked) {
   const TopicSettings& settings = partition.settings();
-  MutableBytes batch = context.writable(records);
+  MutableBytes batch = context.writable(checked.batch);
   Buffer rewritten;
-  if (const auto codec = wanted_codec(settings.compression, header)) {
-    auto made = recompress(records, header, *codec, world.scratch, world.compressor, world.settings.plain_bytes_max);
+  if (const auto codec = wanted_codec(settings.compression, checked.header)) {
+    auto made = recompress(checked.batch, checked.header, *codec, world.scratch, world.compressor,
+                           world.settings.plain_bytes_max);
     if (!made) return {code(ErrorCode::invalid_record)};
     rewritten = std::move(*made);
     batch = rewritten;
   }
-  if (settings.timestamp_type == TimestampType::log_append_time)
+  if (settings.timestamp_type == TimestampType::log_append_time) {
     record::stamp_append_time(batch, context.at.wall.value());
+  } else if (record::parse_header(batch)->max_timestamp != checked.depth.max_timestamp) {
+    record::stamp_max_timestamp(batch, checked.depth.max_timestamp);  // lookups by time go by it
+  }
   return partition.append(batch, Appender::client, context.at.wall);
 }
 
 Refusal check_partition(const World& world, const Context& context, const std::string& topic,
                         const Partition* partition, std::int16_t acks) {
   if (!world.authorizer.allows(context, Operation::write, Resource::topic, topic)) {
-    return {ErrorCode::topic_authorization_failed, not_authorized};
+    return {ErrorCode::topic_authorization_failed, not_authorized, {}};
   }
-  if (is_internal(topic)) return {ErrorCode::invalid_topic, "An internal topic is written by the broker only."};
-  if (partition == nullptr) return {ErrorCode::unknown_topic_or_partition, {}};
+  if (is_internal(topic)) return {ErrorCode::invalid_topic, "An internal topic is written by the broker only.", {}};
+  if (partition == nullptr) return {ErrorCode::unknown_topic_or_partition, {}, {}};
+  if (acks < -1 || acks > 1) return {ErrorCode::invalid_required_acks, {}, {}};
   if (acks == -1 && partition->settings().min_insync_replicas > world.controller.settings().brokers) {
-    return {ErrorCode::not_enough_replicas, {}};
+    return {ErrorCode::not_enough_replicas, {}, {}};
   }
   return {};
 }
@@ -103,12 +146,14 @@ Answer produce_one(World& world, const Context& context, const std::string& topi
   answer.base_offset = Offset{-1};
   partition = world.find(topic, wanted.index);
   Refusal refusal = check_partition(world, context, topic, partition, acks);
-  record::BatchHeader header;
+  Checked checked;
   if (refusal.error == ErrorCode::none) {
-    refusal = check_batch(world, context, wanted.records.value_or(Bytes{}), partition->settings(), header);
+    refusal = check_batch(world, context, wanted.records.value_or(Bytes{}), partition->settings(), checked);
+    // As Kafka does where its validator refuses; where it cannot even read the batch, it does not.
+    if (refusal.judged) answer.log_start_offset = partition->log_start();
   }
   if (refusal.error == ErrorCode::none) {
-    const AppendResult result = append(world, context, *partition, *wanted.records, header);
+    const AppendResult result = append(world, context, *partition, checked);
     refusal.error = static_cast<ErrorCode>(result.error);
     if (result.error == 0) {
       answer.base_offset = result.base_offset;
@@ -117,13 +162,14 @@ Answer produce_one(World& world, const Context& context, const std::string& topi
       if (stamped) answer.log_append_time_ms = context.at.wall.value();
       commit_at = result.commit_at;
       world.metrics.produced_batches.add();
-      world.metrics.produced_records.add(static_cast<std::uint64_t>(header.count));
-      world.metrics.produced_bytes.add(wanted.records->size());
+      world.metrics.produced_records.add(static_cast<std::uint64_t>(checked.header.count));
+      world.metrics.produced_bytes.add(checked.batch.size());
       return answer;
     }
   }
   partition = nullptr;
   answer.error_code = refusal.error;
+  for (const std::int32_t index : refusal.records) answer.record_errors.push_back({index, refusal.why});
   answer.error_message = text_or_null(std::move(refusal.why));
   world.metrics.produce_errors.add();
   return answer;
@@ -135,7 +181,6 @@ void handle_produce(World& world, const Context& context, const wire::ProduceReq
   wire::ProduceResponse response;
   std::vector<Produces::Await> awaited;
   bool failed = false;
-  const bool bad_acks = request.acks < -1 || request.acks > 1;
   const bool overloaded = world.produces.waiting() >= static_cast<std::size_t>(world.settings.produce_waiting_max);
   for (const auto& topic : request.topics) {
     auto& topic_out = response.topics.emplace_back();
@@ -144,10 +189,10 @@ void handle_produce(World& world, const Context& context, const wire::ProduceReq
       Partition* partition = nullptr;
       Offset commit_at;
       Answer answer;
-      if (bad_acks || overloaded) {
+      if (overloaded) {
         answer.index = wanted.index;
         answer.base_offset = Offset{-1};
-        answer.error_code = bad_acks ? ErrorCode::invalid_required_acks : ErrorCode::request_timed_out;
+        answer.error_code = ErrorCode::request_timed_out;
       } else {
         answer = produce_one(world, context, topic.name, wanted, request.acks, partition, commit_at);
       }
@@ -159,7 +204,7 @@ void handle_produce(World& world, const Context& context, const wire::ProduceReq
     }
   }
   if (request.acks == 0) return failed ? world.replies.close(context) : world.replies.nothing(context);
-  const auto timeout = milliseconds(std::max(0, request.timeout_ms.value()));
+  const auto timeout = std::max(wait_min, milliseconds(std::max(0, request.timeout_ms.value())));
   world.produces.hold(context, std::move(response), awaited, context.at.now + timeout);
 }
 

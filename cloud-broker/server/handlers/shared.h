@@ -7,9 +7,9 @@
 
 namespace edgelog::broker {
 
-// KIP-320: a client says under which leader epoch it knows a partition. -1: it does not.
+// KIP-320: a client says under which leader epoch it knows a partition. -1: it does not; less is an old one.
 inline wire::ErrorCode check_leader_epoch(const Partition& partition, LeaderEpoch claimed) {
-  if (claimed.value() < 0 || claimed == partition.leader_epoch()) return wire::ErrorCode::none;
+  if (claimed.value() == -1 || claimed == partition.leader_epoch()) return wire::ErrorCode::none;
   return claimed < partition.leader_epoch() ? wire::ErrorCode::fenced_leader_epoch
                                             : wire::ErrorCode::unknown_leader_epoch;
 }
@@ -19,6 +19,12 @@ inline constexpr std::int32_t topic_operations =
     1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 10 | 1 << 11;
 inline constexpr std::int32_t cluster_operations = 1 << 5 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12;
 inline constexpr std::int32_t group_operations = 1 << 3 | 1 << 6 | 1 << 8;
+
+// What one response may hold at most where a small request could ask for much, by naming one thing many times:
+// bytes, resources, partitions. What goes beyond is answered with an error.
+inline constexpr std::size_t response_bytes_max = 64 << 20;
+inline constexpr std::size_t response_resources_max = 20'000;
+inline constexpr std::size_t response_partitions_max = 400'000;
 
 inline constexpr const char* not_authorized = "Authorization failed.";
 

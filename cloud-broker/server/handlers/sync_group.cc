@@ -1,5 +1,5 @@
 // SyncGroup (14), versions 0-5: the leader's assignments become durable, then every member gets its own.
-// Refuses: 30, 24, 25, 22, 27, 23 (protocol named by v5 is not the group's), 82, 15.
+// Refuses: 30, 24, 25, 22, 27, 23 (the protocol that v5 must name is not the group's), 82, 15.
 #include "common/wire/sync_group.h"
 
 #include "cloud-broker/server/handlers/group_shared.h"
@@ -30,6 +30,9 @@ void handle_sync_group(World& world, const Context& context, const wire::SyncGro
   sync.group = request.group_id;
   sync.who = who(request.member_id, request.group_instance_id, request.generation_id);
   if (context.version >= 5) {
+    if (!request.protocol_type || !request.protocol_name) {
+      return answer(world, context, {ErrorCode::inconsistent_group_protocol, {}, {}, {}});
+    }
     sync.protocol_type = request.protocol_type;
     sync.protocol = request.protocol_name;
   }

@@ -99,7 +99,12 @@ TEST(Controller, EveryDefaultPassesItsOwnCheck) {
 TEST(Controller, ValuesAreJudgedByTheirType) {
   const auto good = [](std::string_view name, std::string_view value) { return !refuse_config(name, value); };
   EXPECT_TRUE(good("cleanup.policy", "compact,delete"));
-  EXPECT_FALSE(good("cleanup.policy", ""));
+  EXPECT_TRUE(good("cleanup.policy", ""));  // neither: kept for ever
+  EXPECT_TRUE(good("cleanup.policy", "delete, compact"));
+  EXPECT_TRUE(good("retention.ms", " +5 "));
+  EXPECT_TRUE(good("preallocate", "TRUE"));
+  EXPECT_FALSE(good("compression.gzip.level", "0"));
+  EXPECT_FALSE(good("retention.ms", "+-5"));
   EXPECT_FALSE(good("cleanup.policy", "compact,,delete"));
   EXPECT_TRUE(good("min.cleanable.dirty.ratio", "0.25"));
   EXPECT_FALSE(good("min.cleanable.dirty.ratio", "1.5"));

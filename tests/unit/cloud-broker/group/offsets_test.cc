@@ -24,7 +24,7 @@ TEST_F(OffsetsTest, ASimpleConsumerCommitsToAnUnknownGroup) {
 }
 
 TEST_F(OffsetsTest, AGenerationOfAnUnknownGroupIsIllegal) {
-  EXPECT_EQ(commit({"m", {}, 3}, 5), ErrorCode::illegal_generation);
+  EXPECT_EQ(commit({"m", {}, 3}, 5), ErrorCode::group_id_not_found);
 }
 
 TEST_F(OffsetsTest, WithMembersOnlyMembersCommit) {

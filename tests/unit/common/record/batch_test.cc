@@ -137,11 +137,31 @@ Verdict with(std::size_t offset, T value, Limits limits = {}) {
   return check_deep(batch, limits, scratch);
 }
 
+TEST(Check, TheRecordsAtFaultAreNamedAndTheHeadersTimestampIsNoFault) {
+  Compressor compressor;
+  Scratch scratch;
+  BatchBuilder builder;
+  builder.append(5, as_bytes("k"), as_bytes("v"));
+  builder.append(60, {}, as_bytes("v"));
+  builder.append(7, as_bytes("k"), as_bytes("v"));
+  builder.append(80, as_bytes("k"), as_bytes("v"));
+  Buffer batch = builder.finish({}, compressor);
+  Depth depth;
+  EXPECT_EQ(check_deep(batch, {.keys_required = true}, scratch, &depth).fault, Fault::invalid_record);
+  EXPECT_EQ(depth.refused, std::vector<std::int32_t>{1});
+  EXPECT_EQ(check_deep(batch, {.keys_required = true, .timestamp_max = 70}, scratch, &depth).fault,
+            Fault::invalid_timestamp);
+  EXPECT_EQ(depth.refused, (std::vector<std::int32_t>{1, 3}));
+  stamp_max_timestamp(batch, -5);
+  EXPECT_TRUE(check_deep(batch, {}, scratch, &depth));
+  EXPECT_EQ(depth.max_timestamp, 80);
+}
+
 TEST(Check, EachFieldHasItsFault) {
   EXPECT_TRUE(with<std::int64_t>(at::base_offset, 99));
   EXPECT_TRUE(with<std::int32_t>(at::leader_epoch, 99));
   EXPECT_EQ(with<std::int32_t>(at::length, 60).fault, Fault::corrupt_message);
-  EXPECT_EQ(with<std::int8_t>(at::magic, 1).fault, Fault::unsupported_for_message_format);
+  EXPECT_EQ(with<std::int8_t>(at::magic, 1).fault, Fault::corrupt_message);
   EXPECT_EQ(with<std::uint32_t>(at::crc, 1).fault, Fault::corrupt_message);
   EXPECT_EQ(with<std::int16_t>(at::attributes, 5).fault, Fault::unsupported_compression);
   EXPECT_EQ(with<std::int16_t>(at::attributes, 4).fault, Fault::invalid_record);  // says zstd, is not

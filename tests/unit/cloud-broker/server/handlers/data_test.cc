@@ -187,11 +187,26 @@ TEST_F(Data, ProduceTimesOutWhileTheDiskIsSlowAndTheBatchStays) {
   shard->end_of_turn(at);
   at = {at.now + milliseconds(101), at.wall + milliseconds(101)};
   shard->wake(at);
+  EXPECT_FALSE(answered(ticket));  // a disk gets five seconds at least
+  at = {at.now + milliseconds(4900), at.wall + milliseconds(4900)};
+  shard->wake(at);
   const auto answer = response<wire::ProduceResponse>(ticket, 9).topics[0].partitions[0];
   EXPECT_EQ(answer.error_code, ErrorCode::request_timed_out);
   EXPECT_EQ(answer.base_offset, Offset{-1});
   settle();
   EXPECT_EQ(produce("a").base_offset, Offset{1});
+}
+
+TEST_F(Data, AMaxTimestampThatIsNotTheRecordsIsPutRight) {
+  create_topic("a");
+  Buffer batch = make_batch({.timestamp = 500});
+  record::stamp_max_timestamp(batch, 3);
+  EXPECT_EQ(ask<wire::ProduceResponse>(produce_request("a", batch), 9).topics[0].partitions[0].error_code,
+            ErrorCode::none);
+  const auto got = ask<wire::FetchResponse>(fetch_request("a", 0), 11);
+  const Bytes records = *got.topics[0].partitions[0].records;
+  EXPECT_EQ(record::parse_header(records)->max_timestamp, 500);
+  EXPECT_TRUE(record::check(records, {}));
 }
 
 TEST_F(Data, LogAppendTimeIsStampedAndToldAndTheBatchStaysWhole) {
@@ -337,6 +352,9 @@ TEST_F(Data, FetchRefusals) {
   EXPECT_EQ(ask<wire::FetchResponse>(fenced, 11).topics[0].partitions[0].error_code, ErrorCode::unknown_leader_epoch);
   auto session = fetch_request("a", 0);
   session.session_id = 5;
+  session.session_epoch = 0;  // a new session, whatever was before
+  EXPECT_EQ(ask<wire::FetchResponse>(session, 11).error_code, ErrorCode::none);
+  session.session_epoch = 1;
   EXPECT_EQ(ask<wire::FetchResponse>(session, 11).error_code, ErrorCode::fetch_session_id_not_found);
 }
 

@@ -33,11 +33,79 @@ TEST_F(LimitsTest, TheLongestNamesAreQuotedInPart) {
   EXPECT_EQ(ask<wire::DescribeConfigsResponse>(describe).results.at(0).error_code, ErrorCode::invalid_request);
   wire::IncrementalAlterConfigsRequest alter;
   alter.resources.push_back({2, longest, {{longest, 0, longest}}});
-  EXPECT_EQ(ask<wire::IncrementalAlterConfigsResponse>(alter).topics.at(0).error_code,
-            ErrorCode::unknown_topic_or_partition);
+  EXPECT_EQ(ask<wire::IncrementalAlterConfigsResponse>(alter).topics.at(0).error_code, ErrorCode::invalid_topic);
   wire::AlterConfigsRequest replace;
   replace.resources.push_back({2, longest, {{longest, std::nullopt}}});
   EXPECT_EQ(ask<wire::AlterConfigsResponse>(replace).topics.at(0).error_code, ErrorCode::invalid_request);
+}
+
+TEST_F(LimitsTest, ARequestThatIsMostlyArraysClosesItsConnection) {
+  wire::MetadataRequest request;
+  request.topics.emplace(1'500'000, wire::MetadataRequest::Topic{{}, ""});  // 2 bytes each on the wire
+  const Ticket ticket = send(request, 1);
+  settle();
+  EXPECT_FALSE(answered(ticket));
+}
+
+TEST_F(LimitsTest, ATopicThatIsNamedManyTimesIsToldOnce) {
+  create_topic("a", 5);
+  wire::MetadataRequest request;
+  request.topics.emplace(1000, wire::MetadataRequest::Topic{{}, "a"});
+  EXPECT_EQ(ask<wire::MetadataResponse>(request).topics.size(), 1u);
+}
+
+TEST_F(LimitsTest, AGroupIsNotDescribedWithoutEnd) {
+  const Buffer much(8 << 20);
+  wire::JoinGroupRequest join;
+  join.group_id = "g";
+  join.session_timeout_ms = wire::Millis{10'000};
+  join.protocol_type = "consumer";
+  join.protocols.push_back({"range", Bytes(much)});
+  const Ticket ticket = send(join, 3);
+  at = {at.now + seconds(3), at.wall + seconds(3)};
+  settle();
+  const auto joined = response<wire::JoinGroupResponse>(ticket, 3);
+  ASSERT_EQ(joined.error_code, ErrorCode::none);
+  wire::SyncGroupRequest sync;
+  sync.group_id = "g";
+  sync.member_id = joined.member_id;
+  sync.generation_id = joined.generation_id;
+  ASSERT_EQ(ask<wire::SyncGroupResponse>(sync, 3).error_code, ErrorCode::none);
+  wire::DescribeGroupsRequest describe;
+  describe.groups.assign(50, "g");
+  const auto described = ask<wire::DescribeGroupsResponse>(describe);
+  EXPECT_EQ(described.groups.at(0).members.at(0).member_metadata.size(), much.size());
+  EXPECT_EQ(described.groups.at(49).error_code, ErrorCode::coordinator_not_available);
+}
+
+TEST_F(LimitsTest, SubscriptionsAreBoundedPerGroupAndTogether) {
+  settings.groups.member_bytes_max = 1000;
+  settings.groups.bytes_max = 1500;
+  restart();
+  std::string one;
+  const auto join = [&](const std::string& group, std::size_t bytes) {
+    const Buffer much(bytes);
+    wire::JoinGroupRequest request;
+    request.group_id = group;
+    request.session_timeout_ms = wire::Millis{10'000};
+    request.protocol_type = "consumer";
+    request.protocols.push_back({"range", Bytes(much)});
+    const Ticket ticket = send(request, 3);
+    at = {at.now + seconds(3), at.wall + seconds(3)};
+    settle();
+    const auto joined = response<wire::JoinGroupResponse>(ticket, 3);
+    if (joined.error_code == ErrorCode::none) one = joined.member_id;
+    return joined.error_code;
+  };
+  // Groups of one coordinator: "Aa" and "BB" have the same hash.
+  EXPECT_EQ(join("Aa", 1001), ErrorCode::group_max_size_reached);
+  EXPECT_EQ(join("Aa", 900), ErrorCode::none);
+  EXPECT_EQ(join("BB", 900), ErrorCode::group_max_size_reached);
+  wire::LeaveGroupRequest leave;
+  leave.group_id = "Aa";
+  leave.member_id = one;
+  EXPECT_EQ(ask<wire::LeaveGroupResponse>(leave, 1).error_code, ErrorCode::none);
+  EXPECT_EQ(join("BB", 900), ErrorCode::none);
 }
 
 TEST_F(LimitsTest, AListOfConfigurationsDoesNotGrowWithoutEnd) {
