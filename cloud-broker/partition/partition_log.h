@@ -86,6 +86,7 @@ class PartitionLog {
   std::vector<Offset> snapshots;  // in files; the last may not be durable yet
   Offset durable_snapshot{-1};    // those up to it are on the disk, and so is what they tell of
   Offset confirmed_snapshot{-1};  // and a durable manifest names this one
+  bool trim_waits = false;        // segments below log start wait for a checkpoint to confirm a snapshot
   std::uint64_t bytes_since_snapshot = 0;
   std::uint32_t next_version = 1;
   Offset compacted_through;

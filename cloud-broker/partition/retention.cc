@@ -66,6 +66,7 @@ void PartitionLog::trim() {
     }
     ++count;
   }
+  trim_waits = waits;
   if (waits && newest_snapshot() < segments[count].info.end) {
     if (auto written = write_snapshot(); !written) failed(written.error());
   }

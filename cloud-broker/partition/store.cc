@@ -87,10 +87,12 @@ void StoreState::trouble(const Error& error) {
 void StoreState::maintain(WallMillis wall) {
   std::size_t producers = 0;
   PartitionLog* most = nullptr;
+  bool trim_waits = false;
   for (auto& [id, partition] : partitions) {
     PartitionLog& log = partition->log();
     log.retain(wall);
     log.expire_producers(wall);
+    trim_waits |= log.trim_waits;
     producers += log.producers.size();
     if (most == nullptr || log.producers.size() > most->producers.size()) most = &log;
     if (log.settings.cleanup_compact) {
@@ -101,6 +103,8 @@ void StoreState::maintain(WallMillis wall) {
   if (producers > context.config.producer_ids_max) {
     most->evict_producers(producers - context.config.producer_ids_max + context.config.producer_ids_max / 16);
   }
+  // Under a steady small load neither the journal nor idleness asks for one.
+  if (trim_waits && !checkpoint_) begin_checkpoint();
   context.metrics.producer_ids.set(static_cast<std::int64_t>(producers));
   context.metrics.pending_bytes.set(static_cast<std::int64_t>(context.pending_bytes));
 }

@@ -280,6 +280,20 @@ TEST(Store, RetentionBySizeAndTimeSurvivesACrash) {
   EXPECT_EQ(testing::read_all(*again), 30 - start.value());
 }
 
+TEST(Store, RetentionDeletesUnderASteadySmallLoad) {
+  StoreWorld world;
+  world.open();
+  Partition& p = world.create(1, {.retention_ms = 60'000, .segment_ms = 20'000});
+  for (int i = 0; i < 600; ++i) {  // never idle, and the journal is not half used
+    world.append(p, {});
+    world.commit();
+    world.tick(seconds(1));
+  }
+  EXPECT_GT(p.log_start(), Offset{500});
+  EXPECT_LE(p.log().segments.size(), 10u);
+  EXPECT_GE(world.store->metrics().segments_deleted.value(), 8u);
+}
+
 TEST(Store, AnIdlePartitionForgetsItsProducersToo) {
   StoreWorld world;
   world.config.producer_memory = seconds(3'600);
