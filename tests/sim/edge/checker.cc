@@ -74,9 +74,9 @@ void Checker::applied(int agent, int branch, const Store& store, const Store::Ap
     base_.check(Check::round_is_whole, ahead,
                 [&] { return fmt::format("message {} is durable without its number {}", fact.id, fact.number); });
   }
-  for (const auto& [id, count] : of_message)
-    base_.check(Check::round_is_whole, count % made_[id]->events == 0, [&, id = id, count = count] {
-      return fmt::format("{} of {} events of message {}", count, made_[id]->events, id);
+  for (const auto& message : of_message)
+    base_.check(Check::round_is_whole, message.second % made_[message.first]->events == 0, [&] {
+      return fmt::format("{} of {} events of message {}", message.second, made_[message.first]->events, message.first);
     });
   for (const ProducerId id : result.left)
     base_.check(Check::renumbered_behind_fence, fenced_.contains(id),
@@ -102,7 +102,7 @@ void Checker::applied(int agent, int branch, const Store& store, const Store::Ap
 // What is dropped by name is dropped for the reason that the gap says. `first`: of what went together.
 void Checker::judge_drop(const Store::Applied::Gone& gone, const Event& event, const Gap& gap, bool first) {
   const auto what = [&](const char* wrong) {
-    return [this, &gone, &gap, wrong] {
+    return [&gone, &gap, wrong] {
       return fmt::format("gap {} names {} {}, {}", gap.reason, gone.topic, text(gone.key), wrong);
     };
   };
