@@ -5,7 +5,9 @@
 // for one that is named twice.
 #include "common/wire/list_offsets.h"
 
+#include <map>
 #include <set>
+#include <string_view>
 
 #include "cloud-broker/server/handlers/handlers.h"
 #include "cloud-broker/server/handlers/shared.h"
@@ -80,17 +82,21 @@ Answer answer_one(World& world, const Context& context, const std::string& topic
 
 void handle_list_offsets(World& world, const Context& context, const wire::ListOffsetsRequest& request) {
   wire::ListOffsetsResponse response;
-  std::set<std::pair<std::string_view, PartitionIndex>> seen, twice, told;  // names lie in the request
+  std::map<std::string_view, std::size_t> numbers;  // of names, so that long ones are compared once a topic
+  for (const auto& topic : request.topics) numbers.emplace(topic.name, numbers.size());
+  std::set<std::pair<std::size_t, PartitionIndex>> seen, twice, told;
   for (const auto& topic : request.topics) {
+    const std::size_t number = numbers.at(topic.name);
     for (const auto& each : topic.partitions) {
-      if (!seen.insert({topic.name, each.partition_index}).second) twice.insert({topic.name, each.partition_index});
+      if (!seen.insert({number, each.partition_index}).second) twice.insert({number, each.partition_index});
     }
   }
   for (const auto& topic : request.topics) {
     auto& out = response.topics.emplace_back();
     out.name = topic.name;
+    const std::size_t number = numbers.at(topic.name);
     for (const auto& each : topic.partitions) {
-      const std::pair key(std::string_view(topic.name), each.partition_index);
+      const std::pair key(number, each.partition_index);
       if (twice.contains(key)) {
         if (!told.insert(key).second) continue;
         out.partitions.emplace_back().partition_index = each.partition_index;
