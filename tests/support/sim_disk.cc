@@ -257,6 +257,7 @@ bool SimDisk::complete(std::size_t index) {
   if (frozen_) return true;
   ++sync_count_;
   if (std::exchange(fail_sync_, false)) {
+    sync_failed_ = true;
     for (const auto& file : pending.files) drop_dirty(file);
     pending.done(
         error(Code::io, "fdatasync", pending.files.empty() ? "" : pending.files.front().path, "input/output error"));
@@ -287,6 +288,7 @@ Status SimDisk::sync_now(FileId file) {
   ++sync_count_;
   const Captured captured = capture(handle(file));
   if (std::exchange(fail_sync_, false)) {
+    sync_failed_ = true;
     drop_dirty(captured);
     return error(Code::io, "fdatasync", captured.path, "input/output error");
   }
@@ -311,7 +313,7 @@ Status SimDisk::sync_directory(std::string_view path) {
 void SimDisk::forget_process() {
   handles_.clear();
   pending_.clear();
-  locked_ = fail_sync_ = fail_write_ = frozen_ = false;
+  locked_ = fail_sync_ = fail_write_ = frozen_ = sync_failed_ = false;
 }
 
 void SimDisk::kill() { forget_process(); }

@@ -53,6 +53,7 @@ class SimDisk final : public port::Disk {
   // Syncs under way, oldest first; complete(i) ends one and calls its `done`. False: there is none.
   std::size_t pending() const { return pending_.size(); }
   bool complete(std::size_t index = 0);
+  bool sync_failed() const { return sync_failed_; }  // since the process began
   void complete_all() {
     while (complete()) {
     }
@@ -139,7 +140,7 @@ class SimDisk final : public port::Disk {
   std::function<void(std::string_view, std::string_view)> hook_;
   std::uint64_t capacity_ = std::uint64_t{1} << 40, sync_count_ = 0, write_count_ = 0, used_ = 0, moment_ = 0;
   std::uint32_t next_handle_ = 1;
-  bool locked_ = false, fail_sync_ = false, fail_write_ = false, frozen_ = false;
+  bool locked_ = false, fail_sync_ = false, fail_write_ = false, frozen_ = false, sync_failed_ = false;
 };
 
 }  // namespace edgelog::testing

@@ -3,7 +3,7 @@
 
 namespace edgelog::sim::broker {
 
-// The broker's store on a faulty disk (tests/support/store_sim.h).
+// A whole shard of the broker among clients, and its store alone, on a faulty disk (docs/SIMULATION.md).
 Kind kind();
 
 }  // namespace edgelog::sim::broker

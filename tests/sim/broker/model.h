@@ -1,0 +1,96 @@
+#pragma once
+// What the broker has promised, as its clients saw it: what was acknowledged or served stays, where it is, once, in
+// order, with the bytes that were sent. Compared with every answer at the moment at which the broker gives it.
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "common/base/bytes.h"
+
+namespace edgelog::sim::shard {
+
+enum class Check : unsigned char {
+  acknowledged,
+  content,
+  once,
+  order,
+  watermark,
+  offsets,
+  topics,
+  ids,
+  answers,
+  ended,
+  damage,
+  progress
+};
+inline constexpr std::array<std::string_view, 12> check_names{
+    "acknowledged is there",   "content as sent",        "once",
+    "order of each producer",  "high watermark",         "committed offsets",
+    "topics and partitions",   "producer ids used once", "errors only where excused",
+    "failed sync ends it all", "damage named, refused",  "all arrives in the end"};
+
+struct Known {
+  std::int64_t end = 0, producer = 0;
+  std::int32_t sequence = 0;
+};
+struct Sent {
+  std::int32_t count = 0;
+  std::uint32_t crc = 0;
+};
+struct PartitionModel {
+  std::map<std::pair<std::int64_t, std::int32_t>, Sent> sent;           // by producer id and sequence
+  std::map<std::pair<std::int64_t, std::int32_t>, std::int64_t> where;  // the same, of what is known to be there
+  std::map<std::int64_t, Known> known;                                  // by base offset
+  std::int64_t must = 0, must_before = 0;                               // the log reaches that far
+  bool damaged = false;
+};
+struct TopicModel {
+  int must = 0, must_before = 0, asked = 0;  // partitions
+  bool retains = false;
+};
+struct GroupOffset {
+  std::int64_t floor = -1, floor_before = -1, asked = -1;
+};
+
+class Model {
+ public:
+  Model(std::function<void(std::string)> fail) : fail_(std::move(fail)) {}
+  bool expect(bool held, Check check, std::string_view what);
+
+  using Where = std::pair<std::string, int>;  // topic and partition
+  void sent(const Where& at, std::int64_t producer, std::int32_t sequence, Sent what);
+  void acknowledged(const Where& at, std::int64_t base, std::int64_t producer, std::int32_t sequence);
+  // An answer of Fetch without an error.
+  void served(const Where& at, std::int64_t from, std::int64_t watermark, Bytes batches);
+  void watermark(const Where& at, std::int64_t watermark, std::int64_t log_start);
+  // What a log holds from its beginning has no holes in any producer's numbers.
+  void whole(const Where& at);
+  void damaged(const Where& at);
+  void committed(const std::string& group, const Where& at, std::int64_t offset);
+  void fetched(const std::string& group, const Where& at, std::int64_t offset, std::string_view metadata);
+  void handed_out(std::int64_t producer);
+  void has_partitions(const std::string& topic, int count);
+
+  // A round is about to become durable; a bit was flipped while the process was down: the last round may be taken
+  // for a torn one.
+  void round_passes();
+  void soften();
+
+  std::map<Where, PartitionModel> partitions;
+  std::map<std::string, TopicModel> topics;
+  std::map<std::pair<std::string, Where>, GroupOffset> offsets;
+  std::uint64_t flips = 0;
+  std::array<std::uint64_t, check_names.size()> checks{};
+
+ private:
+  void note(const Where& at, std::int64_t base, std::int64_t producer, std::int32_t sequence, const char* how);
+
+  std::function<void(std::string)> fail_;
+  std::set<std::int64_t> ids_, ids_before_;
+};
+
+}  // namespace edgelog::sim::shard

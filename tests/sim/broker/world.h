@@ -1,0 +1,222 @@
+#pragma once
+// A whole shard of the broker among simulated clients, on a simulated disk, in simulated time. Requests and answers
+// are bytes of the protocol. See docs/SIMULATION.md, "The broker".
+#include <fmt/format.h>
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "cloud-broker/server/shard.h"
+#include "common/base/prng.h"
+#include "common/wire/header.h"
+#include "tests/sim/broker/model.h"
+#include "tests/sim/kind.h"
+#include "tests/support/sim_disk.h"
+
+namespace edgelog::sim::shard {
+
+enum class Fault : unsigned char {
+  kill,
+  power_cut,
+  crash_within,
+  slow_sync,
+  failed_sync,
+  failed_write,
+  full_disk,
+  bit_flip,
+  clock_jump,
+  dropped,
+  answer_lost,
+  new_producer,
+  clean_stop
+};
+inline constexpr std::array<std::string_view, 13> fault_names{"kill",
+                                                              "power cut",
+                                                              "crash between two effects",
+                                                              "slow sync",
+                                                              "failed sync",
+                                                              "failed write",
+                                                              "full disk",
+                                                              "flipped bit",
+                                                              "clock jump",
+                                                              "connection dropped",
+                                                              "answer lost",
+                                                              "new producer",
+                                                              "clean stop"};
+
+struct Weather {
+  bool kills = false, power = false, within = false, slow = false, sync_fails = false, write_fails = false;
+  bool fills = false, flips = false, jumps = false, drops = false, renews = false, stops = false;
+  testing::Survival survival = testing::Survival::nothing;
+};
+
+struct Asked {
+  Ticket ticket;
+  Buffer frame;
+  const wire::Api* api = nullptr;
+  std::function<void(Bytes)> seen;                         // as soon as the broker answers
+  std::function<void(const std::optional<Buffer>&)> done;  // as soon as the client knows; nothing: the answer is lost
+  bool delivered = false;
+  std::optional<Buffer> reply;
+};
+struct Connection {
+  ConnectionId id;
+  bool open = false;
+  std::uint64_t tickets = 0;
+  std::deque<Asked> asked;
+};
+
+struct OpenBatch {
+  Buffer bytes;
+  std::int32_t sequence = 0, count = 0;
+  bool in_flight = false, failed = false;
+};
+struct Lane {  // a producer's way to a partition
+  std::deque<OpenBatch> open;
+  std::int32_t next = 0;
+  bool known = false;  // something was acknowledged
+};
+struct Producer {
+  std::size_t connection = 0;
+  bool edge = false, asking = false;
+  std::int64_t id = -1;
+  std::uint64_t life = 0;
+  std::string topic;
+  std::map<int, Lane> lanes;
+};
+struct Consumer {
+  std::size_t connection = 0;
+  Model::Where at;
+  std::int64_t position = 0;
+  bool asking = false;
+};
+struct Committer {
+  std::size_t connection = 0;
+  std::string group;
+  std::vector<Model::Where> at;
+  std::int64_t next = 0;
+  bool asking = false;
+};
+
+class World final : public Clients {
+ public:
+  World(std::uint64_t seed, Trace& trace);
+  SeedResult run();
+
+  // Clients
+  void respond(ConnectionId connection, Ticket ticket, Reply reply) override;
+  void no_response(ConnectionId, Ticket) override { fail("no answer, though one was asked for"); }
+  void close(ConnectionId connection) override;
+  std::size_t room() const override { return 1 << 20; }
+
+ private:
+  template <class... T>
+  void say(fmt::format_string<T...> format, T&&... args) {
+    if (trace_.on()) trace_.line(at_.now, fmt::format(format, std::forward<T>(args)...));
+  }
+  void fail(std::string why);
+  bool failed() const { return !failure_.empty(); }
+  void fault(Fault kind) { ++faults_[static_cast<std::size_t>(kind)]; }
+  bool chance(std::uint64_t n, std::uint64_t of) { return random_.chance(n, of); }
+  template <class T>
+  T& any(std::vector<T>& of) {
+    return of[random_.below(of.size())];
+  }
+
+  // node.cc: the process, the disk, time.
+  void draw();
+  void start();
+  void crash();
+  void stop_cleanly();
+  void flip();
+  void lose(bool power);
+  void complete_sync();
+  void time_passes(Duration by);
+  void faults_happen();
+  void step();
+  void liveness();
+  bool quiet() const;
+
+  // network.cc
+  template <class Response, class Request>
+  void ask(std::size_t connection, const Request& request, wire::Version version,
+           std::function<void(const Response&)> seen, std::function<void(const Response*)> done);
+  template <class Request>
+  wire::Version version_of(wire::Version last = Request::api.last) {
+    return static_cast<wire::Version>(random_.between(Request::api.first, last));
+  }
+  bool deliver(Connection& to);
+  bool answer(Connection& to);
+  void drop(Connection& connection);
+
+  // clients.cc
+  void make_clients();
+  void clients_act();
+  void administer();
+  void produce(Producer& producer);
+  void send(Producer& producer, const std::vector<std::pair<int, std::int32_t>>& batches);
+  bool new_batch(Producer& producer, int partition);
+  void produced(std::size_t producer, std::uint64_t life, Model::Where at, std::int32_t sequence, std::int16_t error);
+  void renew(Producer& producer);
+  void consume(Consumer& consumer);
+  void commit(Committer& committer);
+  void read_offsets(Committer& committer);
+  void look_at_offsets(Consumer& consumer);
+  void audit();
+  void audit_topics();
+  bool audit_partition(const Model::Where& at);
+
+  Prng random_;
+  Trace& trace_;
+  Model model_;
+  Weather weather_;
+  testing::SimDisk disk_;
+  edgelog::broker::BrokerSettings settings_;
+  edgelog::broker::StoreConfig store_;
+  std::unique_ptr<edgelog::broker::Shard> shard_;
+  edgelog::broker::At at_{Instant{1'000'000'000}, WallMillis{1'700'000'000'000}};
+  std::deque<Connection> connections_;  // the first one is the auditor's
+  std::vector<Producer> producers_;
+  std::vector<Consumer> consumers_;
+  std::vector<Committer> committers_;
+  std::uint64_t connection_ids_ = 0, freeze_after_ = 0, starts_ = 0, edge_ids_ = 0;
+  std::int32_t correlation_ = 0;
+  bool turn_ = false, fatal_ = false, frozen_ = false, full_ = false, was_full_ = false, admin_asking_ = false;
+  bool refused_ = false, ending_ = false;
+  Duration simulated_{0};
+  std::string failure_;
+  std::array<std::uint64_t, fault_names.size()> faults_{};
+};
+
+template <class Response, class Request>
+void World::ask(std::size_t connection, const Request& request, wire::Version version,
+                std::function<void(const Response&)> seen, std::function<void(const Response*)> done) {
+  Connection& to = connections_[connection];
+  Asked asked;
+  asked.ticket = Ticket{to.tickets++};
+  asked.api = &Request::api;
+  const std::int32_t correlation = ++correlation_;
+  wire::encode_request({Request::api.key, version, correlation, "sim"}, request, asked.frame);
+  asked.frame.erase(asked.frame.begin(), asked.frame.begin() + wire::frame_size_bytes);
+  const auto decode = [this, version, correlation](Bytes frame, Response& out) {
+    std::int32_t got = 0;
+    const bool good = wire::take_response_header(frame, Response::api, version, got) && got == correlation &&
+                      wire::decode(frame, version, out);
+    if (!good) fail(fmt::format("{}: an answer that cannot be read", Response::api.name));
+    return good;
+  };
+  asked.seen = [decode, seen = std::move(seen)](Bytes frame) {
+    Response out;
+    if (decode(frame, out) && seen) seen(out);
+  };
+  asked.done = [decode, done = std::move(done)](const std::optional<Buffer>& frame) {
+    Response out;
+    if (frame && !decode(*frame, out)) return;
+    if (done) done(frame ? &out : nullptr);
+  };
+  to.asked.push_back(std::move(asked));
+}
+
+}  // namespace edgelog::sim::shard
