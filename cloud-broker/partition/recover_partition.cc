@@ -373,7 +373,9 @@ Status PartitionRecovery::keep_tail() {
       at += *got;
       if (*got == 0) return Error{Code::io, log_.segment_path(segment.info) + ": ends while it is read"};
     }
-    segment.named = false;  // to be synced
+    segment.named = false;             // to be synced
+    segment.info.last_append_ms = -1;  // when that came no journal tells
+    if (number + 1 < log_.segments.size()) log_.manifest_dirty = true;
   }
   return Ok{};
 }

@@ -30,6 +30,14 @@ bool PartitionLog::delete_records(Offset offset) {
 // Age is that of a segment's last append, so a record's own timestamp deletes nothing early or late.
 void PartitionLog::retain(WallMillis wall) {
   if (!why_damaged.empty()) return;
+  for (auto& segment : segments) {
+    // Else a record that was on its way when the process died, and is acknowledged after the start, would be as old
+    // as the time that nobody wrote down, and go at once.
+    if (segment.info.last_append_ms >= 0 || segment.info.size == 0) continue;
+    segment.info.last_append_ms = wall.value();
+    if (segment.info.first_append_ms < 0) segment.info.first_append_ms = wall.value();
+    manifest_dirty = true;
+  }
   if (settings.segment_ms >= 0 && active().info.size > 0 && pending.empty() && flushed == end) {
     const bool old = wall.value() - active().info.first_append_ms >= settings.segment_ms;
     const bool expired = settings.cleanup_delete && settings.retention_ms >= 0 &&

@@ -156,8 +156,10 @@ void World::produce(Producer& producer) {
     return ask<wire::InitProducerIdResponse>(
         producer.connection, request, version_of<wire::InitProducerIdRequest>(),
         [this](const auto& response) {
-          const bool storage = response.error_code == ErrorCode::kafka_storage_error && (was_full_ || model_.flips > 0);
-          model_.expect(response.error_code == ErrorCode::none || storage, Check::answers, "error for a producer id");
+          const bool storage =
+              response.error_code == ErrorCode::coordinator_not_available && (was_full_ || model_.flips > 0);
+          model_.expect(response.error_code == ErrorCode::none || storage, Check::answers,
+                        fmt::format("error {} for a producer id", static_cast<int>(response.error_code)));
           if (response.error_code == ErrorCode::none) model_.handed_out(response.producer_id.value());
         },
         [this, number, life = producer.life](const auto* response) {
@@ -186,7 +188,7 @@ void World::produce(Producer& producer) {
     for (auto& batch : lane.open) {
       batch.failed = false;
       send(producer, {{partition, batch.sequence}});
-      if (producer.edge && !lane.known) break;  // one until the id is known
+      if ((producer.edge || careful_) && !lane.known) break;  // one until the id is known
     }
   }
 }
@@ -195,8 +197,11 @@ bool World::new_batch(Producer& producer, int partition) {
   Lane& lane = producer.lanes[partition];
   const Model::Where at{producer.topic, partition};
   if (model_.partitions[at].damaged) return false;
-  const std::size_t most = producer.edge && !lane.known ? 1 : window;
-  if (lane.open.size() >= most) return false;
+  const std::size_t most = (producer.edge || careful_) && !lane.known ? 1 : window;
+  // The broker knows the last five: none of an id's open batches may be older than that.
+  if (lane.open.size() >= most ||
+      (!lane.open.empty() && lane.batches - lane.open.front().number >= static_cast<int>(window)))
+    return false;
   for (const auto& batch : lane.open)
     if (!batch.in_flight || batch.failed) return false;
   testing::BatchSpec spec;
@@ -207,7 +212,7 @@ bool World::new_batch(Producer& producer, int partition) {
   spec.timestamp = at_.wall.value();
   spec.value = fmt::format("producer {} of {}-{}, number {} ", producer.id, at.first, partition, spec.sequence);
   spec.value.append(static_cast<std::size_t>(random_.between(0, chance(1, 10) ? 3000 : 100)), '.');
-  OpenBatch batch{make_batch(spec), spec.sequence, spec.records, false, false};
+  OpenBatch batch{make_batch(spec), spec.sequence, spec.records, lane.batches++, false, false};
   model_.sent(at, producer.id, spec.sequence, {spec.records, record::parse_header(batch.bytes)->crc});
   lane.next += spec.records;
   lane.open.push_back(std::move(batch));
@@ -232,6 +237,8 @@ void World::send(Producer& producer, const std::vector<std::pair<int, std::int32
       [this, name = producer.topic, batches, id = producer.id](const auto& response) {
         for (std::size_t i = 0; i < batches.size(); ++i) {
           const auto& each = response.topics.at(0).partitions.at(i);
+          say("  {}-{}: {} of producer {}: error {}, at {}", name, batches[i].first, batches[i].second, id,
+              static_cast<int>(each.error_code), each.base_offset.value());
           if (each.error_code == ErrorCode::none)
             model_.acknowledged({name, batches[i].first}, each.base_offset.value(), id, batches[i].second);
         }
@@ -300,7 +307,11 @@ void World::consume(Consumer& consumer) {
       consumer.connection, request, version_of<wire::FetchRequest>(12),
       [this, at = consumer.at, from = consumer.position](const auto& response) {
         const auto& each = response.topics.at(0).partitions.at(0);
+        say("  {}-{} from {}: error {}, end {}", at.first, at.second, from, static_cast<int>(each.error_code),
+            each.high_watermark.value());
         if (each.error_code == ErrorCode::kafka_storage_error) return model_.damaged(at);
+        if (each.error_code == ErrorCode::unknown_topic_or_partition && model_.topics[at.first].must <= at.second)
+          return;
         const bool gone = each.error_code == ErrorCode::offset_out_of_range &&
                           (model_.topics[at.first].retains || model_.flips > 0 || model_.partitions[at].must < from);
         if (gone || !model_.expect(each.error_code == ErrorCode::none, Check::answers,
@@ -463,6 +474,8 @@ bool World::audit_partition(const Model::Where& at) {
                              [&](const auto& response) {
                                const auto& each = response.topics.at(0).partitions.at(0);
                                error = each.error_code;
+                               say("  {}-{} from {}: error {}, {} to {}", at.first, at.second, from,
+                                   static_cast<int>(error), each.log_start_offset.value(), each.high_watermark.value());
                                if (error == ErrorCode::kafka_storage_error) return model_.damaged(at);
                                if (error != ErrorCode::none) return;
                                start = each.log_start_offset.value();

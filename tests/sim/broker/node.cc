@@ -22,6 +22,7 @@ void World::draw() {
   weather_ = {draw(),       draw(),       draw(),       draw(), chance(1, 4), chance(1, 6),
               chance(1, 4), chance(1, 3), chance(1, 4), draw(), draw(),       chance(1, 3)};
   weather_.survival = chance(1, 2) ? Survival::mixed : chance(3, 4) ? Survival::nothing : Survival::everything;
+  careful_ = weather_.fills;
   settings_.controller.offsets_partitions = static_cast<std::int32_t>(random_.between(1, 2));
   settings_.controller.producer_id_block = random_.between(1, 4);
   settings_.auto_create_topics = false;
@@ -214,16 +215,17 @@ void World::step() {
   if (fatal_ || frozen_) crash();
 }
 
-bool World::quiet() const {
+std::string World::busy() const {
   for (const auto& connection : connections_)
-    if (!connection.asked.empty()) return false;
+    if (!connection.asked.empty()) return std::string(connection.asked.front().api->name);
   for (const auto& producer : producers_) {
     for (const auto& [partition, lane] : producer.lanes) {
       const auto at = model_.partitions.find({producer.topic, partition});
-      if (!lane.open.empty() && !(at != model_.partitions.end() && at->second.damaged)) return false;
+      if (!lane.open.empty() && !(at != model_.partitions.end() && at->second.damaged))
+        return fmt::format("producer {} of {}-{}", producer.id, producer.topic, partition);
     }
   }
-  return disk_.pending() == 0;
+  return {};
 }
 
 // No faults any more: all that was sent must arrive, and stay when the power fails.
@@ -237,7 +239,7 @@ void World::liveness() {
   disk_.set_capacity(std::uint64_t{1} << 40);
   full_ = false;
   int round = 0;
-  for (; round < 400 && !failed() && !refused_ && !(round > 20 && quiet()); ++round) {
+  for (; round < 400 && !failed() && !refused_ && !(round > 20 && busy().empty()); ++round) {
     if (round < 10) clients_act();
     for (auto& producer : producers_) produce(producer);
     for (auto& connection : connections_)
@@ -253,10 +255,11 @@ void World::liveness() {
       while (answer(connection)) {
       }
     time_passes(seconds(1));
-    if (round > 10) was_full_ = false;
+    if (round > 10 && !shard_->store().full()) was_full_ = false;
   }
   if (failed() || refused_) return;
-  model_.expect(quiet(), Check::progress, "not all that was sent is acknowledged in the end");
+  const std::string busy_one = busy();
+  model_.expect(busy_one.empty(), Check::progress, "not all is answered in the end: " + busy_one);
   audit();
   weather_.survival = crashes ? survival : Survival::nothing;
   lose(true);

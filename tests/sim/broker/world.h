@@ -70,12 +70,12 @@ struct Connection {
 
 struct OpenBatch {
   Buffer bytes;
-  std::int32_t sequence = 0, count = 0;
+  std::int32_t sequence = 0, count = 0, number = 0;
   bool in_flight = false, failed = false;
 };
 struct Lane {  // a producer's way to a partition
   std::deque<OpenBatch> open;
-  std::int32_t next = 0;
+  std::int32_t next = 0, batches = 0;
   bool known = false;  // something was acknowledged
 };
 struct Producer {
@@ -137,7 +137,7 @@ class World final : public Clients {
   void faults_happen();
   void step();
   void liveness();
-  bool quiet() const;
+  std::string busy() const;  // who waits; empty: nobody
 
   // network.cc
   template <class Response, class Request>
@@ -185,6 +185,7 @@ class World final : public Clients {
   std::int32_t correlation_ = 0;
   bool turn_ = false, fatal_ = false, frozen_ = false, full_ = false, was_full_ = false, admin_asking_ = false;
   bool refused_ = false, ending_ = false;
+  bool careful_ = false;  // a full disk may refuse an id's first batch and take its second
   Duration simulated_{0};
   std::string failure_;
   std::array<std::uint64_t, fault_names.size()> faults_{};

@@ -294,6 +294,34 @@ TEST(Store, RetentionDeletesUnderASteadySmallLoad) {
   EXPECT_GE(world.store->metrics().segments_deleted.value(), 8u);
 }
 
+// Found by the simulator (seed 1770 of the broker): killed between the write to the segment and the one to the journal,
+// the start keeps the batch, a producer that sends it again is told that it is there, and its age is not known.
+TEST(Store, WhatAStartKeptWithoutAJournalIsNotOldForRetention) {
+  StoreWorld world;
+  world.open();
+  world.create(1).set_settings({.retention_ms = 604'800'000});
+  world.commit();
+  bool frozen = false;
+  world.disk.on_operation([&](std::string_view operation, std::string_view path) {
+    if (frozen || operation != "write" || !path.starts_with("journal/")) return;
+    frozen = true;
+    world.disk.freeze();
+  });
+  const BatchSpec spec{.producer = ProducerId{7}, .epoch = 0, .sequence = 0, .records = 5};
+  world.append(*world.store->find(partition_id(1)), spec);
+  world.store->end_of_turn();
+  ASSERT_TRUE(frozen);
+  world.disk.on_operation(nullptr);
+  world.kill();
+  world.open();
+  Partition& p = *world.store->find(partition_id(1));
+  p.set_settings({.retention_ms = 604'800'000});
+  EXPECT_TRUE(world.append(p, spec).duplicate);
+  for (int i = 0; i < 5; ++i) world.tick(seconds(40));
+  EXPECT_EQ(p.log_start(), Offset{0});
+  EXPECT_EQ(testing::read_all(p), 5);
+}
+
 TEST(Store, AnIdlePartitionForgetsItsProducersToo) {
   StoreWorld world;
   world.config.producer_memory = seconds(3'600);
