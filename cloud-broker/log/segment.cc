@@ -60,7 +60,7 @@ Result<WalkResult> walk(port::Disk& disk, port::FileId file, const WalkPlan& pla
     if (!header) return bad("cut short in a header");
     if (auto why = misfit(*header, at.next, plan.holes); !why.empty()) return bad(std::move(why));
     if (header->total_bytes() > plan.to - at.position) return bad("cut short in a batch");
-    if (at.position >= plan.check_from) {
+    if (at.position >= plan.check_from || header->base_offset >= plan.check_at) {
       bytes = window.see(at.position, header->total_bytes());
       if (!bytes) return std::move(bytes).error();
       if (bytes->size() < header->total_bytes()) return bad("cut short in a batch");

@@ -54,6 +54,7 @@ struct WalkPlan {
   Offset next;                     // offset expected there
   bool holes = false;              // offsets may jump forward
   std::uint64_t check_from = 0;    // CRCs are checked of batches that begin here or later
+  Offset check_at{INT64_MAX};      // or at this offset or later
 };
 
 using WalkVisitor = std::function<bool(const record::BatchHeader& header, std::uint64_t position)>;

@@ -309,7 +309,8 @@ Status PartitionRecovery::walk_segment(std::size_t number) {
   log_.end = told.base;
   const Offset snapshot = log_.newest_snapshot();
   const std::uint64_t to = active ? *size : std::min(*size, told.size);
-  const disklog::WalkPlan plan{0, to, told.base, told.compacted, check_from};
+  // What the producers are made of is checked too: a flipped bit must not pass for another producer's sequence.
+  const disklog::WalkPlan plan{0, to, told.base, told.compacted, check_from, snapshot};
   auto walked =
       disklog::walk(context_.disk, *file, plan, [&](const record::BatchHeader& header, std::uint64_t position) {
         if (!tail_ && header.next_offset() > durable_) tail_ = {number, position};

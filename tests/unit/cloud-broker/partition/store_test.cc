@@ -380,6 +380,20 @@ TEST(Store, AFlippedBitInDurableDataIsDamageAndOthersWork) {
   EXPECT_NE(world.store->find(partition_id(1))->damage(), "");
 }
 
+// Found by the simulator (seed 280 of the broker): below the checkpoint, but the producers are made of it.
+TEST(Store, AFlippedBitInAProducersNumberIsDamage) {
+  StoreWorld world;
+  world.open();
+  world.append(world.create(1), {.producer = ProducerId{7}, .epoch = 0, .sequence = 0, .records = 3});
+  world.commit();
+  world.idle_checkpoint();
+  world.kill();
+  const std::string path = disklog::partition_path(partition_id(1)) + "/" + disklog::segment_name(Offset{0}, 0);
+  world.disk.flip_bit(path, 50, 2);  // the last byte of the producer id
+  world.open();
+  EXPECT_NE(world.store->find(partition_id(1))->damage(), "");
+}
+
 TEST(Store, ADamagedRoundFollowedByALaterOneIsDamage) {
   StoreWorld world;
   world.open();
