@@ -26,10 +26,7 @@ OURS |= {
     ('fetches', 'isolation 7'): [0, [['fetches-*', 0, 0, 249]]],
     # Whole batches only.
     ('fetches', 'min bytes beyond max'): [0, [['fetches-*', 0, 0, 166]]],
-    # Kafka does not look whether a request was used up.
     ('odd_frames', 'client length -2'): 'closed',
-    ('odd_frames', 'bytes behind the request'): 'closed',
-    ('odd_frames', 'bytes behind Metadata'): 'closed',
     # A ratio begins with a digit here; throttles are taken and mean nothing.
     ('topics_in_full', 'min.cleanable.dirty.ratio=.5'): 40,
     ('topics_in_full', 'leader.replication.throttled.replicas=x'): 0,

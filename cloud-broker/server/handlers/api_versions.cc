@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "cloud-broker/server/handlers/handlers.h"
+#include "common/wire/decode_request.h"
 
 namespace edgelog::broker {
 
@@ -29,7 +30,7 @@ void handle_api_versions(World& world, const Context& asked, Bytes body) {
   if (!context.api->serves(context.version)) {
     context.version = 0;
     response.error_code = wire::ErrorCode::unsupported_version;
-  } else if (!wire::decode(body, context.version, request)) {
+  } else if (!wire::decode_request(body, context.version, request)) {
     world.metrics.malformed.add();
     return world.replies.close(context);
   } else if (context.version >= 3 &&

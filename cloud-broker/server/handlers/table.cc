@@ -4,6 +4,7 @@
 
 #include "cloud-broker/server/handlers/handlers.h"
 #include "common/wire/all.h"
+#include "common/wire/decode_request.h"
 
 namespace edgelog::broker {
 
@@ -13,7 +14,7 @@ namespace {
 template <class Request, void (*handle)(World&, const Context&, const Request&)>
 void decode_and_handle(World& world, const Context& context, Bytes body) {
   Request request;
-  if (!wire::decode(body, context.version, request)) {
+  if (!wire::decode_request(body, context.version, request)) {
     world.metrics.malformed.add();
     return world.replies.close(context);
   }
