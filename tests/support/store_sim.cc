@@ -470,7 +470,16 @@ void StoreSim::after_crash() {
       it = model_.erase(it);
       continue;
     }
-    model.removing = false;
+    if (model.removing) {
+      // Its removal was not durable yet, but checkpoints leave it out already. The server, whose metadata say that it
+      // is gone, removes it again.
+      store_->remove(partition_id(number));
+      store_->when_durable([this, gone = number] {
+        if (!frozen_) model_.erase(gone);
+      });
+      ++it;
+      continue;
+    }
     model.create_durable = true;
     p->set_settings(model.settings);
     if (!p->damage().empty()) {

@@ -211,7 +211,7 @@ bool World::new_batch(Producer& producer, int partition) {
   spec.records = static_cast<int>(random_.between(1, 6));
   spec.timestamp = at_.wall.value();
   spec.value = fmt::format("producer {} of {}-{}, number {} ", producer.id, at.first, partition, spec.sequence);
-  spec.value.append(static_cast<std::size_t>(random_.between(0, chance(1, 10) ? 3000 : 100)), '.');
+  spec.value.append(static_cast<std::size_t>(random_.between(0, chance(1, 10) ? 3000 : bulk_ ? 2000 : 100)), '.');
   OpenBatch batch{make_batch(spec), spec.sequence, spec.records, lane.batches++, false, false};
   model_.sent(at, producer.id, spec.sequence, {spec.records, record::parse_header(batch.bytes)->crc});
   lane.next += spec.records;

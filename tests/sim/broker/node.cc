@@ -23,6 +23,7 @@ void World::draw() {
               chance(1, 4), chance(1, 3), chance(1, 4), draw(), draw(),       chance(1, 3)};
   weather_.survival = chance(1, 2) ? Survival::mixed : chance(3, 4) ? Survival::nothing : Survival::everything;
   careful_ = weather_.fills;
+  bulk_ = chance(1, 3);
   settings_.controller.offsets_partitions = static_cast<std::int32_t>(random_.between(1, 2));
   settings_.controller.producer_id_block = random_.between(1, 4);
   settings_.auto_create_topics = false;
@@ -73,11 +74,12 @@ void World::start() {
 
 void World::flip() {
   std::vector<std::string> files;
-  const bool data = chance(1, 2);
+  const auto which = random_.below(4);
   for (auto& file : disk_.files()) {
     const bool wanted =
-        data ? file.starts_with("journal/") || file.ends_with(".log")
-             : file.starts_with("journal/") || file.starts_with("partitions/") || file.starts_with("checkpoint");
+        which == 0   ? file.ends_with(".producers")
+        : which == 1 ? file.starts_with("journal/") || file.starts_with("partitions/") || file.starts_with("checkpoint")
+                     : file.starts_with("journal/") || file.ends_with(".log");
     if (wanted && !disk_.contents(file)->empty()) files.push_back(file);
   }
   if (files.empty()) return;
@@ -167,6 +169,7 @@ void World::faults_happen() {
   }
   if (weather_.write_fails && chance(1, 30)) {
     fault(Fault::failed_write);
+    was_full_ = true;  // a snapshot that cannot be written refuses the append, as a full disk does
     disk_.fail_next_write();
   }
   if (weather_.fills && chance(1, 8)) {
@@ -276,7 +279,7 @@ SeedResult World::run() {
   draw();
   make_clients();
   start();
-  const int steps = static_cast<int>(random_.between(200, 900));
+  const int steps = static_cast<int>(random_.between(200, chance(1, 8) ? 4000 : 900));
   for (int i = 0; i < steps && !failed() && !refused_; ++i) step();
   if (!failed() && !refused_) liveness();
   if (refused_) say("refused: an operator is needed");

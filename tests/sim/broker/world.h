@@ -185,6 +185,7 @@ class World final : public Clients {
   std::int32_t correlation_ = 0;
   bool turn_ = false, fatal_ = false, frozen_ = false, full_ = false, was_full_ = false, admin_asking_ = false;
   bool refused_ = false, ending_ = false;
+  bool bulk_ = false;
   bool careful_ = false;  // a full disk may refuse an id's first batch and take its second
   Duration simulated_{0};
   std::string failure_;
