@@ -8,6 +8,10 @@
 
 namespace edgelog::broker {
 
+// A full disk has space again when the largest usual batch fits, and what is reserved with it: less would be full
+// again with the next append, and say so only then.
+constexpr std::uint64_t room_again = (1 << 20) + (256 << 10);
+
 StoreState::StoreState(port::Disk& disk, StoreConfig config, StoreEvents events)
     : context(disk, std::move(config)), disk_(disk), events_(std::move(events)) {
   ASSERT(context.config.open_files_max >= 64);

@@ -34,14 +34,26 @@ AGENT_CALLS = [('/up', 1), ('agent.db-journal', 1), ('/agent', 3), ('agent.db', 
 class Lines:
     """Numbered lines to the agent's socket, and how many of them it calls durable."""
 
-    def __init__(self, path, case):
+    def __init__(self, path, case, process):
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(5)
-        self.socket.connect(str(path))
+        self.connected = False
+        wait_until(lambda: self.connect(path) or not process.running(), 'the socket takes a connection', 20)
         self.case, self.sent, self.durable, self.answers = case, 0, 0, b''
+
+    def connect(self, path):
+        """The name is there a moment before anybody listens, and stays when the agent ends."""
+        try:
+            self.socket.connect(str(path))
+            self.connected = True
+        except (ConnectionRefusedError, FileNotFoundError):
+            pass
+        return self.connected
 
     def round(self, count, size):
         """Sends so many and waits until they are durable. False: the agent has ended."""
+        if not self.connected:
+            return False
         lines = [json.dumps({'stream': 'synced', 'device': 'd', 'case': self.case, 'i': i, 'pad': os.urandom(size // 2).hex()})
                  for i in range(self.sent, self.sent + count)]
         self.sent += count
@@ -141,7 +153,7 @@ mapping = "plain-json"
             process.start()
             wait_until(lambda: not process.running() or sock.exists(), f'{what}: it listens', 20)
             if process.running():
-                lines = Lines(sock, case)
+                lines = Lines(sock, case, process)
             for n in range(60):
                 if not process.running() or not lines.round(100 if n % 3 else 20, 4000):
                     break
@@ -152,7 +164,7 @@ mapping = "plain-json"
             configure(stack.ports.mqtt)
             process.start()
             wait_until(sock.exists, f'{what}: it starts again', 20, [process])
-            again = Lines(sock, case)
+            again = Lines(sock, case, process)
             again.sent = again.durable = 0
             again.case = case + 1000
             check(again.round(10, 100), f'{what}: work goes on')
