@@ -115,7 +115,7 @@ void StoreState::maintain(WallMillis wall) {
 
 void StoreState::tick(Instant now, WallMillis wall) {
   if (failed_ || closing_) return;
-  if (context.full && context.has_room(64 << 10)) {
+  if (context.full && context.has_room(room_again)) {
     context.set_full(false);
     LOG(info, "there is space again");
   }

@@ -3,6 +3,9 @@
 // partition), 12 (metadata too long).
 #include "common/wire/offset_commit.h"
 
+#include <algorithm>
+#include <limits>
+
 #include "cloud-broker/server/handlers/group_shared.h"
 #include "cloud-broker/server/handlers/handlers.h"
 
@@ -28,7 +31,12 @@ group::CommittedOffset to_core(const Request& request, const Request::Topic::Par
   offset.metadata = from.committed_metadata.value_or("");
   const bool own_time = context.version == 1 && from.commit_timestamp >= 0;
   offset.committed_at = own_time ? WallMillis{from.commit_timestamp} : context.at.wall;
-  if (request.retention_time_ms >= 0) offset.expires_at = offset.committed_at + milliseconds(request.retention_time_ms);
+  // In milliseconds, and no further than time goes: what a client may say is more than nanoseconds can hold.
+  if (const std::int64_t kept = request.retention_time_ms; kept >= 0) {
+    const std::int64_t most =
+        std::numeric_limits<std::int64_t>::max() - std::max<std::int64_t>(0, offset.committed_at.value());
+    offset.expires_at = WallMillis{offset.committed_at.value() + std::min(kept, most)};
+  }
   return offset;
 }
 
