@@ -73,7 +73,7 @@ main() {
     fi
     mkdir -p "$root/src"
     find "$root/src" -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf {} +
-    tar -C "$tree" --exclude=./build --exclude=./.git -cf - . | tar -C "$root/src" -xf -
+    tar -C "$tree" --exclude=./build --exclude=./.git -cf - . | tar -C "$root/src" -xmf -  # new times: a kept build is of an older tree
     : >"$dir/$release.log"
     IFS=';' read -ra list <<<"$commands"
     for command in "${list[@]}"; do
