@@ -6,95 +6,45 @@ that read topics and write others. One agent's link is cut, gateway, broker and 
 come back. At the end: sent N, received N, lost 0, duplicated 0; exit code 0 only if that is so. Takes less than
 3 minutes and leaves nothing behind.
 
+Exit code 0: the account holds; 1: it does not, or something could not be started; 130: stopped by Ctrl-C or SIGTERM
+before there was an account.
+
   ./run demo
   ./run demo --data recordings/nordwijk   replays recorded files (*.tsv.gz) instead of the model
-  ./run demo --keep                       goes on until Ctrl-C
+  ./run demo --keep                       goes on until Ctrl-C, and then makes the account
 """
 import argparse
 import collections
 import json
-import os
 import shutil
-import signal
-import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / 'deploy'))
-from procs import Process, Stack, Trouble, metrics, say  # noqa: E402
-from sites import Site  # noqa: E402
+from account import Account, Reader
+from flags import BROKERS, number, words
+from procs import (ROOT, Process, Stack, Stopped, Trouble, check_free, has_librdkafka, ignore_stops, metrics, programs,
+                   raise_when_stopped, say)
+from sites import Site
 
 SITES = ['house-1', 'house-2', 'house-3']
 SECONDS = 75           # of events
-LIMIT = 150            # whatever happens, the account is made then
-
-
-class Reader(threading.Thread):
-    """Follows the event topics as any consumer does, and keeps the account: which device's number came how often."""
-
-    def __init__(self, kafka, topics, results):
-        super().__init__(daemon=True)
-        self.kafka, self.topics, self.results = kafka, topics, results
-        self.count = collections.Counter()      # (key, boot, number) -> times
-        self.ages, self.inside, self.alarms, self.gaps = [], {}, 0, 0
-        self.stopping, self.lock = threading.Event(), threading.Lock()
-
-    def run(self):
-        from confluent_kafka import Consumer, TopicPartition
-        consumer = Consumer({'bootstrap.servers': self.kafka, 'group.id': 'demo', 'enable.auto.commit': False,
-                             'reconnect.backoff.max.ms': 1000, 'log_level': 0})
-        assigned = []
-        for topic in (*self.topics, *self.results, 'edgelog.gaps'):
-            listed = consumer.list_topics(topic, 30).topics[topic]
-            assigned += [TopicPartition(topic, partition, 0) for partition in listed.partitions]
-        consumer.assign(assigned)
-        while not self.stopping.is_set():
-            for message in consumer.consume(2_000, 0.2):
-                if not message.error():
-                    with self.lock:
-                        self.take(message)
-        consumer.close()
-
-    def take(self, message):
-        headers = dict(message.headers() or [])
-        if 'edgelog.fence' in headers:
-            return
-        if message.topic() in self.topics:
-            self.count[message.key(), headers.get('edgelog.boot'), headers.get('edgelog.number')] += 1
-            self.ages.append(time.time() * 1000 - message.timestamp()[1])
-        elif message.topic() == 'building':
-            self.inside[message.key()] = json.loads(message.value())['inside']
-        elif message.topic() == 'alarms':
-            self.alarms += json.loads(message.value())['hot']
-        else:
-            self.gaps += 1
-
-    def received(self):
-        with self.lock:
-            return sum(self.count.values()), len(self.count)
-
-    def latency(self):
-        with self.lock:
-            ages, self.ages = sorted(self.ages), []
-        return (statistics.median(ages), ages[int(len(ages) * 0.99)]) if ages else None
+LIMIT = 75             # so long after the devices' end the account is made, whatever happens
 
 
 class Demo:
-    def __init__(self, args):
-        self.args, self.recorded = args, args.data is not None
-        self.dir = Path(tempfile.mkdtemp(prefix='edgelog-demo-'))
+    def __init__(self, args, directory):
+        self.args, self.recorded = args, bool(args.data)
         self.topics = ['door-motion', 'climate', 'house'] if self.recorded else ['doors', 'climate']
-        self.stack = Stack(args.bin, self.dir, args.base_port, SITES, [f'{topic}:3' for topic in self.topics], args.brokers)
+        self.stack = Stack(args.bin, directory, args.base_port, SITES, [f'{topic}:3' for topic in self.topics],
+                           ','.join(args.brokers))
         mapping = 'nordwijk' if self.recorded else 'edgelog-devices'
         fast = '[stream.doors]\nlinger = "20ms"\npriority = 10\n\n[stream.climate]\nlinger = "200ms"\n'
         self.sites = [Site(self.stack, k, name, mapping, name, fast) for k, name in enumerate(SITES)]
         self.services = [] if self.recorded else [
-            Process('overheating', [Path(args.bin) / 'overheating', self.stack.brokers, 'climate', 'alarms'],
+            Process('overheating', [args.bin / 'overheating', self.stack.brokers, 'climate', 'alarms'],
                     self.stack.logs / 'overheating.log'),
             Process('who-is-in', [sys.executable, ROOT / 'examples' / 'who_is_in.py', '--kafka', self.stack.brokers,
                                   '--from', 'doors', '--to', 'building'], self.stack.logs / 'who-is-in.log')]
@@ -153,6 +103,7 @@ class Demo:
     # ---- doing
     def start(self):
         self.tell('starting Mosquitto, broker, gateway')
+        check_free(port for site in self.sites for port in site.ports)
         self.stack.start()
         if not self.recorded:
             self.make_topics(['alarms', 'building'])
@@ -170,13 +121,10 @@ class Demo:
     def play(self, site):
         resend = ['--resend', '1s', '--resend-most', '4s']
         if self.recorded:
-            files = sorted(Path(self.args.data).rglob('*.tsv.gz'))
-            if not files:
-                raise Trouble(f'{self.args.data}: no *.tsv.gz')
             site.play('nordwijk', '--part', f'{site.k}/3', '--rate', '1200', '--rows', '200000', *resend,
-                      *(part for file in files for part in ('--input', file)))
+                      *(part for file in self.args.data for part in ('--input', file)))
         else:
-            seconds = 10_000_000 if self.args.keep else SECONDS
+            seconds = 10_000_000 if self.args.keep else self.args.seconds
             site.play('office', '--seed', str(site.k + 1), '--duration', f'{seconds}s', *resend)
 
     def make_topics(self, names):
@@ -189,18 +137,19 @@ class Demo:
         """(after how many seconds, what is said, what is done)."""
         cut, killed = self.sites[1], self.sites[2]
         gateway, broker = self.stack.gateways[0], self.stack.broker
-        return [
+        plan = [
             (12, f'the link of {cut.agent_id} is cut: its agent keeps what comes', cut.link.cut),
             (24, f'the link of {cut.agent_id} is back', cut.link.restore),
             (32, 'kill -9 gateway', gateway.kill), (36, 'the gateway starts again', gateway.start),
             *([(44, 'kill -9 broker', broker.kill), (48, 'the broker starts again', broker.start)] if broker else []),
             (56, f'kill -9 {killed.agent_id}: its agent', killed.agent.kill),
             (59, f'{killed.agent_id} starts again', killed.agent.start)]
+        return [(at * self.args.seconds / SECONDS, said, done) for at, said, done in plan]
 
     def run(self):
         first = time.monotonic()
         plan, shown = self.troubles(), 0
-        while time.monotonic() - self.begin < LIMIT or self.args.keep:
+        while time.monotonic() - self.begin < self.args.seconds + LIMIT or self.args.keep:
             while plan and time.monotonic() - first >= plan[0][0]:
                 _, text, act = plan.pop(0)
                 self.tell(text)
@@ -241,65 +190,82 @@ class Demo:
         until = time.monotonic() + 20
         while self.reader.received()[1] < made and time.monotonic() < until:
             time.sleep(0.2)
-        received, distinct = self.reader.received()
-        lost, duplicated = made - distinct, received - distinct
+        account = Account(made, *self.reader.received())
         for service in self.services:
             service.stop()
             print(f'{service.name}: {service.tail(1).strip()}')
         if forgotten or self.reader.gaps:
             print(f'devices had to forget {forgotten}; gap records {self.reader.gaps}')
-        print(f'sent {made}, received {received}, lost {lost}, duplicated {duplicated}', flush=True)
-        return 0 if made > 0 and lost == 0 and duplicated == 0 else 1
+        print(account, flush=True)
+        return account
 
     def stop(self):
-        for number in (signal.SIGINT, signal.SIGTERM):  # what is under way: leaving nothing behind
-            signal.signal(number, signal.SIG_IGN)
         self.reader.stopping.set()
         for service in self.services:
             service.stop()
         for site in self.sites:
             site.stop()
         self.stack.stop()
-        shutil.rmtree(self.dir, ignore_errors=True)
 
 
-def has_librdkafka(python):
-    return Path(python).exists() and subprocess.run([python, '-c', 'import confluent_kafka'],
-                                                    stderr=subprocess.DEVNULL).returncode == 0
+def recordings(directory):
+    files = sorted(Path(directory).rglob('*.tsv.gz'))
+    if not files:
+        raise argparse.ArgumentTypeError(f'no *.tsv.gz in {directory}')
+    return files
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog='./run demo', description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--bin', help='directory of the programs; without it they are built')
+    parser.add_argument('--base-port', type=number(1, 64_000), default=9092)
+    parser.add_argument('--brokers', type=words(*BROKERS), default=[],
+                        help='HOST:PORT,... of a log that is there, without these topics; it is not killed')
+    parser.add_argument('--data', type=recordings, help='directory with recorded files to replay')
+    parser.add_argument('--seconds', type=number(5, 100), default=SECONDS,
+                        help=f'how long the devices speak; what is done to them scales with it (default {SECONDS})')
+    parser.add_argument('--keep', action='store_true', help='go on until Ctrl-C')
+    return parser.parse_args()
+
+
+def watch(demo):
+    """Gives the account, or raises."""
+    demo.start()
+    try:
+        demo.run()
+    except Stopped:
+        if not demo.args.keep:
+            raise
+    return demo.account()
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--bin', required=True, help='directory of the programs; ./run gives it')
-    parser.add_argument('--base-port', type=int, default=9092)
-    parser.add_argument('--brokers', help='HOST:PORT of a log that is there, without these topics; it is not killed')
-    parser.add_argument('--data', help='directory with recorded files to replay')
-    parser.add_argument('--keep', action='store_true', help='go on until Ctrl-C')
-    args = parser.parse_args()
-    if not has_librdkafka(sys.executable):
-        if sys.executable != '/usr/bin/python3' and has_librdkafka('/usr/bin/python3'):
-            os.execv('/usr/bin/python3', ['/usr/bin/python3', *sys.argv])  # Debian's, which has Debian's modules
+    args = arguments()
+    if not has_librdkafka():
         say('the demo needs python3-confluent-kafka')
         return 3
-    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background job has SIGINT ignored
-        signal.signal(number, signal.default_int_handler)
-    demo = Demo(args)
+    raise_when_stopped()
+    demo, directory = None, None
     try:
-        demo.start()
-        try:
-            demo.run()
-        except KeyboardInterrupt:
-            if not args.keep:
-                raise
-        return demo.account()
-    except KeyboardInterrupt:
-        say('stopped')
+        args.bin = programs(args.bin)
+        directory = tempfile.mkdtemp(prefix='edgelog-demo-')
+        demo = Demo(args, directory)
+        return 0 if watch(demo).holds else 1
+    except Stopped as stopped:
+        say(f'{stopped}: stopping')
         return 130
-    except Trouble as trouble:
+    except (Trouble, OSError, subprocess.SubprocessError) as trouble:
         say(f'demo: {trouble}')
         return 1
     finally:
-        demo.stop()
+        ignore_stops()
+        if demo:
+            demo.stop()
+        if directory:
+            shutil.rmtree(directory, ignore_errors=True)
+        kept = f' but topics in {",".join(args.brokers)}' if args.brokers else ''
+        say(f'everything is stopped, nothing is left behind{kept}')
 
 
 if __name__ == '__main__':

@@ -14,7 +14,6 @@ new names. Prints one line of JSON: {"conf": ..., "passwords": {name: file}}. St
 `mosquitto -c DIR/mosquitto.conf`. Works with Mosquitto 2.0.11 and 2.0.21.
 """
 import argparse
-import getpass
 import json
 import os
 import re
@@ -48,7 +47,6 @@ topic read $SYS/#
 # max_packet_size: above the agent's largest batch (512 KiB of event, plus headers and topic).
 COMMON = """\
 per_listener_settings false
-user {user}
 persistence false
 max_inflight_messages 1000
 max_queued_messages {queued}
@@ -85,8 +83,11 @@ def _passwords(directory, users):
     return {user: str(file) for user, file in files.items()}
 
 
-def _listener(host, port):
-    return f'listener {port} {host}\n'
+def _conf(queued, access, host, port, extra):
+    # Started by root it stays root: it could not read files that only root may, and the kernel would forget that it
+    # has to end with its parent. Whoever else starts it has no choice.
+    root = 'user root\n' if os.geteuid() == 0 else ''
+    return f'{root}{COMMON.format(queued=queued)}{access}listener {port} {host}\n{extra}'
 
 
 def write_cloud(directory, port, agents, host='127.0.0.1', extra=''):
@@ -99,9 +100,8 @@ def write_cloud(directory, port, agents, host='127.0.0.1', extra=''):
     passwords = _passwords(directory, ['gateway', 'monitor', *agents])
     _write(directory / 'acl', ACL)
     conf = directory / 'mosquitto.conf'
-    _write(conf, COMMON.format(user=getpass.getuser(), queued=4000) +
-           f'allow_anonymous false\npassword_file {directory}/passwd\nacl_file {directory}/acl\n' +
-           _listener(host, port) + extra)
+    access = f'allow_anonymous false\npassword_file {directory}/passwd\nacl_file {directory}/acl\n'
+    _write(conf, _conf(4000, access, host, port, extra))
     return {'conf': str(conf), 'passwords': passwords}
 
 
@@ -117,7 +117,7 @@ def write_site(directory, port, host='127.0.0.1', users=(), extra=''):
         passwords = _passwords(directory, list(users))
         access = f'allow_anonymous false\npassword_file {directory}/passwd\n'
     conf = directory / 'mosquitto.conf'
-    _write(conf, COMMON.format(user=getpass.getuser(), queued=100000) + access + _listener(host, port) + extra)
+    _write(conf, _conf(100000, access, host, port, extra))
     return {'conf': str(conf), 'passwords': passwords}
 
 

@@ -2,8 +2,8 @@
 
 A Process knows its command and where its output goes; a Stack is what `./run up` starts (Mosquitto, broker,
 gateway), on ports derived from one base: Kafka base, MQTT +100, broker's admin +200, gateway's admin +300, site
-Mosquitto of agent k +400+k, agent's admin +500+k. Nothing outlives this process: a child gets SIGKILL from the
-kernel when its parent is gone (PR_SET_PDEATHSIG).
+Mosquitto of agent k +400+k, agent's admin +500+k, its devices' +600+k. Nothing outlives this process: a child gets
+SIGKILL from the kernel when its parent is gone (PR_SET_PDEATHSIG).
 """
 import ctypes
 import json
@@ -22,6 +22,8 @@ import mosquitto  # noqa: E402  (beside this file)
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 PR_SET_PDEATHSIG = 1
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def say(text):
@@ -32,8 +34,49 @@ class Trouble(Exception):
     """Something that the person at the terminal has to know; its text says what and where to look."""
 
 
-def _die_with_parent():
-    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+class Stopped(BaseException):
+    """Ctrl-C, SIGTERM or a terminal that was closed. No Exception, so that nobody takes it for trouble."""
+
+
+def raise_when_stopped():
+    """From now on these signals raise Stopped wherever the main thread is, as in a start that takes long."""
+    def stop(number, _):
+        raise Stopped(signal.Signals(number).name)
+    for number in STOP_SIGNALS:  # also where a shell started us in the background, with SIGINT ignored
+        signal.signal(number, stop)
+
+
+def ignore_stops():
+    """What is under way is the end already."""
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def dies_with(parent, number=signal.SIGKILL):
+    """What a child does before its program starts: it gets the signal when its parent is gone, or is gone already."""
+    def in_child():
+        LIBC.prctl(PR_SET_PDEATHSIG, number)
+        if os.getppid() != parent:
+            os._exit(1)
+    return in_child
+
+
+def programs(bin_dir, *more):
+    """The directory of the programs: `bin_dir`, or where ./run builds them now, with targets `more`."""
+    if bin_dir:
+        return Path(bin_dir).absolute()
+    command = [ROOT / 'run', 'build', 'release', 'programs', *more]
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sys.stderr, start_new_session=True,
+                             preexec_fn=dies_with(os.getpid(), signal.SIGTERM))
+    try:
+        code = child.wait()
+    except BaseException:
+        child.terminate()  # it ends what it has started
+        child.wait()
+        raise
+    if code:
+        sys.exit(code)
+    return ROOT / 'build' / 'release' / 'bin'
 
 
 class Process:
@@ -49,7 +92,7 @@ class Process:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with open(self.log, 'ab') as log:
             self.child = subprocess.Popen(self.command, stdin=self.stdin or subprocess.DEVNULL, stdout=log, stderr=log,
-                                          preexec_fn=_die_with_parent, start_new_session=True,
+                                          preexec_fn=dies_with(os.getpid()), start_new_session=True,
                                           env={**os.environ, **(self.environment or {})})
         self.starts += 1
         return self
@@ -125,6 +168,11 @@ def port_is_free(port, host='127.0.0.1'):
             return False
 
 
+def check_free(ports):
+    if taken := [str(port) for port in ports if not port_is_free(port)]:
+        raise Trouble(f'in use already: port {", ".join(taken)} of 127.0.0.1; choose another --base-port')
+
+
 def get(url, seconds=2):
     """(status, text) of a GET; (0, reason) where nobody answers."""
     try:
@@ -170,6 +218,9 @@ class Ports:
     def agent_admin(self, k):
         return self._base + 500 + k
 
+    def devices_admin(self, k):
+        return self._base + 600 + k
+
 
 class Stack:
     """Mosquitto, broker (unless `brokers` names a log that is there) and gateways, in a directory."""
@@ -209,9 +260,7 @@ class Stack:
     def check_ports(self):
         wanted = [self.ports.mqtt, *([self.ports.kafka, self.ports.broker_admin] if self.broker else []),
                   *(self.ports.gateway_admin + i for i in range(len(self.gateways)))]
-        taken = [str(port) for port in wanted if not port_is_free(port)]
-        if taken:
-            raise Trouble(f'in use already: port {", ".join(taken)} of 127.0.0.1; choose another --base-port')
+        check_free(wanted)
 
     def start(self, seconds=60):
         self.check_ports()
@@ -239,6 +288,18 @@ class Stack:
 
     def __exit__(self, *_):
         self.stop()
+
+
+def has_librdkafka():
+    """Whether this Python has Debian's python3-confluent-kafka. Where another Python comes first in PATH, which cannot
+    see Debian's modules, the script starts again under Debian's."""
+    debians = Path('/usr/bin/python3')
+    for python in (Path(sys.executable), debians):
+        if python.exists() and not subprocess.run([python, '-c', 'import confluent_kafka'], stderr=subprocess.DEVNULL).returncode:
+            if python != Path(sys.executable):
+                os.execv(python, [str(python), *sys.argv])
+            return True
+    return False
 
 
 def find_mosquitto():

@@ -88,6 +88,29 @@ class Link:
             end.close()
 
 
+def agent_config(path, stack, agent, k, data, uplink_port, source='', streams='', more=''):
+    """Writes the file of the stack's agent number k. `source` is the text of its [[input]] table, if it has one,
+    `streams` that of [stream.NAME] tables, `more` further keys of the agent itself."""
+    return write_text(path, f'''id = "{agent}"
+data = "{data}"
+admin = "127.0.0.1:{stack.ports.agent_admin(k)}"
+{more}
+[uplink]
+host = "127.0.0.1"
+port = {uplink_port}
+password_file = "{stack.passwords[agent]}"
+
+{'[[input]]' if source else ''}
+{source}
+
+{streams}
+''')
+
+
+def socket_input(path):
+    return f'kind = "socket"\npath = "{path}"\nmapping = "plain-json"'
+
+
 class Site:
     """Agent number k with its own Mosquitto, behind a Link. `streams` are [stream.NAME] tables as TOML."""
 
@@ -99,25 +122,9 @@ class Site:
         self.link = Link(stack.ports.mqtt)
         conf = mosquitto.write_site(self.data / 'mosquitto', self.mqtt_port)['conf']
         self.mosquitto = Process(f'{agent}-mosquitto', [find_mosquitto(), '-c', conf], stack.logs / f'{agent}-mosquitto.log')
-        config = write_text(self.data / 'agent.toml', f'''id = "{agent}"
-site = "{site}"
-data = "{self.data / 'log'}"
-admin = "127.0.0.1:{self.admin_port}"
-{more}
-[uplink]
-host = "127.0.0.1"
-port = {self.link.port}
-password_file = "{stack.passwords[agent]}"
-
-[[input]]
-name = "site"
-kind = "mqtt"
-mapping = "{mapping}"
-host = "127.0.0.1"
-port = {self.mqtt_port}
-
-{streams}
-''')
+        source = f'name = "site"\nkind = "mqtt"\nmapping = "{mapping}"\nhost = "127.0.0.1"\nport = {self.mqtt_port}'
+        config = agent_config(self.data / 'agent.toml', stack, agent, k, self.data / 'log', self.link.port, source,
+                              streams, f'site = "{site}"\n{more}')
         self.agent = Process(agent, [stack.bin / 'edgelog-agent', '--config', config], stack.logs / f'{agent}.log')
         self.devices = None
 
@@ -129,14 +136,18 @@ port = {self.mqtt_port}
         return self
 
     def play(self, profile, *flags):
-        """Devices of a profile; their admin port is 100 above the agent's."""
-        port = self.admin_port + 100
+        """Devices of a profile."""
+        port = self.stack.ports.devices_admin(self.k)
         self.devices_admin = f'http://127.0.0.1:{port}'
         self.devices = Process(f'{self.agent_id}-devices', [
             self.stack.bin / 'edgelog-firmware-sim', '--config', PROFILES / f'{profile}.toml', '--mqtt',
             f'127.0.0.1:{self.mqtt_port}', '--admin', f'127.0.0.1:{port}', '--client-id', f'{self.agent_id}-devices',
             *flags], self.stack.logs / f'{self.agent_id}-devices.log').start()
         return self.devices
+
+    @property
+    def ports(self):
+        return self.mqtt_port, self.admin_port, self.stack.ports.devices_admin(self.k)
 
     @property
     def processes(self):

@@ -22,8 +22,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / 'deploy'))
 import mosquitto  # noqa: E402
-from procs import (Process, Stack, Trouble, find_mosquitto, get, json_line, metrics, port_answers, ready, say,  # noqa: E402
-                   wait_until, write_text)
+from procs import (Process, Stack, Trouble, find_mosquitto, get, json_line, metrics, port_answers, programs,  # noqa: E402
+                   ready, say, wait_until)
+from sites import agent_config  # noqa: E402
 
 AGENT = 'bench-1'
 
@@ -70,24 +71,10 @@ class Bench:
 
     def agent(self, name, stack, linger, site_port=None, uplink_port=None, stdin=False):
         """A configured agent that is not started."""
-        text = f'''id = "{AGENT}"
-data = "{self.dir / name / 'agent'}"
-admin = "127.0.0.1:{stack.ports.agent_admin(1)}"
-linger = "{linger}"
-{'stdin = "plain-json"' if stdin else ''}
-[uplink]
-port = {uplink_port or self.uplink_port}
-password_file = "{stack.passwords[AGENT]}"
-'''
-        if site_port:
-            text += f'''
-[[input]]
-name = "site"
-kind = "mqtt"
-mapping = "plain-json"
-port = {site_port}
-'''
-        config = write_text(self.dir / name / 'agent.toml', text)
+        source = f'name = "site"\nkind = "mqtt"\nmapping = "plain-json"\nport = {site_port}' if site_port else ''
+        config = agent_config(self.dir / name / 'agent.toml', stack, AGENT, 1, self.dir / name / 'agent',
+                              uplink_port or self.uplink_port, source,
+                              more=f'linger = "{linger}"\n' + ('stdin = "plain-json"' if stdin else ''))
         self.agent_admin = f'http://127.0.0.1:{stack.ports.agent_admin(1)}'
         return Process('agent', [self.bin / 'edgelog-agent', '--config', config], stack.logs / 'agent.log')
 
@@ -246,14 +233,16 @@ PARTS = ('start', 'ingest', 'wire', 'latency', 'backlog')
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(prog='./run bench', description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('what', nargs='?', default='edge', choices=['edge'])
-    parser.add_argument('--bin', required=True, help='directory of the programs; ./run gives it')
+    parser.add_argument('--bin', help='directory of the programs; without it they are built')
     parser.add_argument('--base-port', type=int, default=31092)
     parser.add_argument('--quick', action='store_true')
     parser.add_argument('--only', choices=PARTS, action='append')
     parser.add_argument('--dir', help='where to work (default: a temporary directory; the disk under it is what is measured)')
     args = parser.parse_args()
+    args.bin = programs(args.bin, 'edgelog-load')
     work = Path(args.dir or tempfile.mkdtemp(prefix='edgelog-bench-', dir=os.environ.get('TMPDIR', '/var/tmp')))
     bench = Bench(args, work)
     try:

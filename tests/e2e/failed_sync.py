@@ -19,7 +19,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from faults import AGENT, Faults, Writer, check, read_numbers  # noqa: E402
-from procs import Process, Stack, Trouble, find_mosquitto, port_answers, say, wait_until, write_text  # noqa: E402
+from procs import Process, Stack, Trouble, find_mosquitto, port_answers, say, wait_until  # noqa: E402
+from sites import agent_config, socket_input  # noqa: E402
 
 EXIT_SYNC_FAILED = 70
 # End of the path, and which call on it fails. Of the agent's folder the third: SQLite makes the first two and does not
@@ -134,17 +135,7 @@ class FailedSync(Faults):
         config = self.dir / f'a{case}.toml'
 
         def configure(uplink_port):
-            write_text(config, f'''id = "{AGENT}"
-data = "{data}"
-admin = "127.0.0.1:{stack.ports.agent_admin(1)}"
-[uplink]
-port = {uplink_port}
-password_file = "{stack.passwords[AGENT]}"
-[[input]]
-kind = "socket"
-path = "{sock}"
-mapping = "plain-json"
-''')
+            agent_config(config, stack, AGENT, 1, data, uplink_port, socket_input(sock))
         configure(1)
         process = Process('agent', [self.bin / 'edgelog-agent', '--config', config], self.dir / f'a{case}.log',
                           self.preload(suffix, number))

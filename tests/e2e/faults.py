@@ -34,7 +34,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / 'deploy'), str(Path(__file__).resolve().parent)]
 import bad_input  # noqa: E402
 from procs import Process, Stack, Trouble, get, metrics, port_answers, port_is_free, ready, say, wait_until, write_text  # noqa: E402
-from sites import Link  # noqa: E402
+from sites import Link, agent_config, socket_input  # noqa: E402
 
 AGENT = 'fault-1'
 MIB = 1 << 20
@@ -176,28 +176,14 @@ class Faults:
             finally:
                 process.stop()
 
-    def agent_config(self, stack, data, uplink_port):
-        return write_text(self.dir / 'agent.toml', f'''id = "{AGENT}"
-data = "{data}"
-admin = "127.0.0.1:{stack.ports.agent_admin(1)}"
-[uplink]
-port = {uplink_port}
-password_file = "{stack.passwords[AGENT]}"
-[[input]]
-kind = "socket"
-path = "{self.dir / 'agent.sock'}"
-mapping = "plain-json"
-[stream.filling]
-when_full = "block"
-''')
-
     def agent_disk_full(self):
         with SmallDisk(self.dir, 48, 12) as disk, Stack(self.bin, self.dir / 'stack', self.args.base_port, [AGENT],
                                                         ['filling:1']) as stack:
             admin = f'http://127.0.0.1:{stack.ports.agent_admin(1)}'
             link, data = Link(stack.ports.mqtt), disk.mount / 'agent'
-            process = Process('agent', [self.bin / 'edgelog-agent', '--config', self.agent_config(stack, data, link.port)],
-                              self.dir / 'agent.log')
+            config = agent_config(self.dir / 'agent.toml', stack, AGENT, 1, data, link.port,
+                                  socket_input(self.dir / 'agent.sock'), '[stream.filling]\nwhen_full = "block"')
+            process = Process('agent', [self.bin / 'edgelog-agent', '--config', config], self.dir / 'agent.log')
             feed = Feed(self.dir / 'agent.sock')
             try:
                 stack.start()

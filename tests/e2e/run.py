@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Real processes, recorded houses, kill -9: what comes out of the log is compared with the files row by row.
 
-  run.py --bin DIR                 all scenarios, with the recordings of --recordings
-  run.py --bin DIR --short         one scenario of 3 minutes, for CI; without recordings the devices' model is played
-  run.py --bin DIR house door      these scenarios
+  ./run e2e                 all scenarios, with the recordings of --recordings
+  ./run e2e --short         one scenario of 3 minutes, for CI; without recordings the devices' model is played
+  ./run e2e house door      these scenarios
+  ./run e2e --log apache-kafka house
 
   house        the recorded house by devices with rings, three agents, three topics; agents, gateway, both
                Mosquittos and the broker are killed with -9 again and again, each time with a batch in flight; links
@@ -32,7 +33,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / 'deploy'))
-from procs import Process, Stack, Trouble, metrics, port_is_free, ready, say, wait_until  # noqa: E402
+from procs import (Process, Stack, Trouble, has_librdkafka, metrics, port_is_free, programs, ready, say,  # noqa: E402
+                   wait_until)
 from sites import Site  # noqa: E402
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from logs import ApacheKafka  # noqa: E402
@@ -385,9 +387,10 @@ SCENARIOS = {'house': house, 'bounds': bounds, 'thermostats': thermostats, 'door
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(prog='./run e2e', description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('scenarios', nargs='*', help='default: all')
-    parser.add_argument('--bin', required=True, help='directory of the programs; ./run gives it')
+    parser.add_argument('--bin', help='directory of the programs; without it they are built')
     parser.add_argument('--short', action='store_true')
     parser.add_argument('--log', choices=['cloud-broker', 'apache-kafka'], default='cloud-broker',
                         help='apache-kafka: an Apache Kafka 4.3.0 of its own, killed as the other is')
@@ -398,28 +401,24 @@ def arguments():
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--keep', help='directory for data and logs, which then stay')
     args = parser.parse_args()
+    if unknown := [name for name in args.scenarios if name not in SCENARIOS]:
+        parser.error(f'{unknown[0]}: expected one of {", ".join(SCENARIOS)}')
     if not args.base_port:
         args.base_port = next((base for base in range(20_000, 30_000, 700) if port_is_free(base) and
                                port_is_free(base + 100) and port_is_free(base + 400)), 20_000)
     return args
 
 
-def has_librdkafka(python):
-    return Path(python).exists() and subprocess.run([python, '-c', 'import confluent_kafka'],
-                                                    stderr=subprocess.DEVNULL).returncode == 0
-
-
 def main():
     args = arguments()
-    wanted = ['edgelog-agent', 'edgelog-gateway', 'edgelog-firmware-sim', 'overheating', 
+    args.bin = programs(args.bin)
+    wanted = ['edgelog-agent', 'edgelog-gateway', 'edgelog-firmware-sim', 'overheating',
               *([] if args.brokers or args.log != 'cloud-broker' else ['edgelog-broker'])]
-    lacking = [name for name in wanted if not (Path(args.bin) / name).exists()]
+    lacking = [name for name in wanted if not (args.bin / name).exists()]
     if lacking:
         print(f'skipped: {args.bin} lacks {", ".join(lacking)}')
         return SKIPPED
-    if not has_librdkafka(sys.executable):
-        if sys.executable != '/usr/bin/python3' and has_librdkafka('/usr/bin/python3'):
-            os.execv('/usr/bin/python3', ['/usr/bin/python3', *sys.argv])  # Debian's, which has Debian's modules
+    if not has_librdkafka():
         print(f'skipped: {sys.executable} has no confluent_kafka (Debian: python3-confluent-kafka)')
         return SKIPPED
     plan = dict([short(args)]) if args.short else {name: SCENARIOS[name] for name in args.scenarios or SCENARIOS}

@@ -34,8 +34,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / 'deploy'), str(Path(__file__).resolve().parent)]
 from logs import LOGS, copy, freeze, kafka, thaw  # noqa: E402
-from procs import Process, Stack, Trouble, metrics, port_is_free, ready, say, wait_until, write_text  # noqa: E402
-from sites import Link, Site  # noqa: E402
+from procs import Process, Stack, Trouble, metrics, port_is_free, ready, say, wait_until  # noqa: E402
+from sites import Link, Site, agent_config, socket_input  # noqa: E402
 from verify import parse, read_topic  # noqa: E402
 
 TOPIC = 'events-of-scenarios'
@@ -52,19 +52,8 @@ class Agent:
         self.socket = world.dir / f'{name}.sock'
         self.admin_port = world.stack.ports.agent_admin(k)
         self.admin = f'http://127.0.0.1:{self.admin_port}'
-        config = write_text(world.dir / name / 'agent.toml', f'''id = "{name}"
-data = "{self.data}"
-admin = "127.0.0.1:{self.admin_port}"
-[uplink]
-port = {self.link.port}
-password_file = "{world.stack.passwords[name]}"
-[[input]]
-kind = "socket"
-path = "{self.socket}"
-mapping = "plain-json"
-[stream.{TOPIC}]
-{stream}
-''')
+        config = agent_config(world.dir / name / 'agent.toml', world.stack, name, k, self.data, self.link.port,
+                              socket_input(self.socket), f'[stream.{TOPIC}]\n{stream}')
         self.process = Process(name, [world.stack.bin / 'edgelog-agent', '--config', config], world.dir / f'{name}.log')
 
     def start(self):
