@@ -14,6 +14,7 @@
 
 #include "common/base/log.h"
 #include "common/base/prng.h"
+#include "common/io/no_delay.h"
 
 namespace edgelog::io {
 namespace {
@@ -197,6 +198,7 @@ struct MqttClient::State : std::enable_shared_from_this<MqttClient::State> {
   void handle(const Accepted& accepted) {
     if (accepted.of != connection || phase != Phase::connecting) return;
     window = std::max<std::size_t>(1, std::min(options.in_flight_max, accepted.receive_maximum));
+    no_delay(options.port);
     phase = Phase::subscribing;
     if (filters.empty()) return ready();
     auto list = std::make_shared<mqtt::string_collection>();
