@@ -37,21 +37,24 @@ struct AlterConfigsRequest {
   }
 };
 
+// What became of one resource; also in IncrementalAlterConfigs.
+struct AlteredResource {
+  ErrorCode error_code = ErrorCode::none;
+  std::optional<std::string> error_message;
+  std::int8_t resource_type = 0;
+  std::string resource_name;
+  static void describe(auto& v, auto& m) {
+    v.field(m.error_code);
+    v.field(m.error_message, always, nullable(always));
+    v.field(m.resource_type);
+    v.field(m.resource_name);
+    v.tags();
+  }
+};
+
 struct AlterConfigsResponse {
   static constexpr const Api& api = alter_configs_api;
-  struct Resource {
-    ErrorCode error_code = ErrorCode::none;
-    std::optional<std::string> error_message;
-    std::int8_t resource_type = 0;
-    std::string resource_name;
-    static void describe(auto& v, auto& m) {
-      v.field(m.error_code);
-      v.field(m.error_message, always, nullable(always));
-      v.field(m.resource_type);
-      v.field(m.resource_name);
-      v.tags();
-    }
-  };
+  using Resource = AlteredResource;
   Millis throttle_time_ms;
   std::vector<Resource> topics;
   static void describe(auto& v, auto& m) {

@@ -1,6 +1,6 @@
 #pragma once
 // IncrementalAlterConfigs: changes single settings (KIP-339).
-#include "common/wire/message.h"
+#include "common/wire/alter_configs.h"
 
 namespace edgelog::wire {
 
@@ -42,19 +42,7 @@ struct IncrementalAlterConfigsRequest {
 
 struct IncrementalAlterConfigsResponse {
   static constexpr const Api& api = incremental_alter_configs_api;
-  struct Resource {
-    ErrorCode error_code = ErrorCode::none;
-    std::optional<std::string> error_message;
-    std::int8_t resource_type = 0;
-    std::string resource_name;
-    static void describe(auto& v, auto& m) {
-      v.field(m.error_code);
-      v.field(m.error_message, always, nullable(always));
-      v.field(m.resource_type);
-      v.field(m.resource_name);
-      v.tags();
-    }
-  };
+  using Resource = AlteredResource;
   Millis throttle_time_ms;
   std::vector<Resource> topics;
   static void describe(auto& v, auto& m) {

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """compose_test.py [--bin DIR]: docker-compose.yml is well formed, and its commands work: without containers, each
-service's own command and health check run here, with names and ports translated to loopback and volumes to a folder,
-until events of all three agents stand in the log. Exit code 77 where the programs are not built."""
+service's own command and health check run here, with names and ports translated to loopback and volumes to a folder.
+All become healthy within their limits of memory, and events of all three agents stand in the log; then all are stopped
+and started again on what their volumes kept, and nothing else: what was in the log still is, and events go on. Exit
+code 77 where the programs are not built."""
 import argparse
 import os
 import re
@@ -16,17 +18,28 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 120  # for everything to become healthy on a busy machine
+SERVICES = {'mqtt', 'broker', 'gateway', 'overheating', 'who-is-in',
+            *(f'{what}-{k}' for what in ('site', 'agent', 'devices') for k in (1, 2, 3))}
+DURABLE = {'broker', 'agent-1', 'agent-2', 'agent-3'}
 
 
 def complaints(compose):
     """What docker compose itself would refuse, and what we ask of every service."""
     services, volumes = compose['services'], compose.get('volumes', {})
+    if set(services) != SERVICES:
+        yield f'expected the services {sorted(SERVICES)}, not {sorted(services)}'
+    for name in DURABLE & set(services):
+        own = [volume.split(':') for volume in services[name].get('volumes', [])]
+        if not any(source == name and at == '/data' for source, at, *_ in own):
+            yield f'{name}: keeps what must last: expected a volume {name}:/data'
     for name, service in services.items():
         if 'image' not in service or 'build' not in service or 'mem_limit' not in service:
             yield f'{name}: expected image, build and mem_limit'
         if not isinstance(service.get('command'), list) or not all(isinstance(w, str) for w in service['command']):
             yield f'{name}: expected a command as a list of strings'
-        if 'healthcheck' not in service and not name.startswith('devices'):
+        if service.get('restart') != 'unless-stopped':
+            yield f'{name}: expected to be started again'
+        if 'healthcheck' not in service:
             yield f'{name}: expected a health check'
         for other, how in service.get('depends_on', {}).items():
             if other not in services:
@@ -95,6 +108,24 @@ class Loopback:
         return out
 
 
+def memory_limit(service):
+    number, unit = re.fullmatch(r'(\d+)([mg])', service['mem_limit']).groups()
+    return int(number) << {'m': 20, 'g': 30}[unit]
+
+
+def resident_bytes(group):
+    """Of all processes of a process group."""
+    pages = 0
+    for stat in Path('/proc').glob('[0-9]*/stat'):
+        try:
+            fields = stat.read_text().rpartition(')')[2].split()
+        except OSError:
+            continue
+        if int(fields[2]) == group:
+            pages += int(fields[21])
+    return pages * os.sysconf('SC_PAGE_SIZE')
+
+
 class Running:
     def __init__(self, compose, folder, bin_dir):
         self.compose, self.folder, self.loopback = compose, Path(folder), Loopback(compose, folder)
@@ -127,18 +158,41 @@ class Running:
                 raise AssertionError(f'{name} is not healthy: {run.stdout}\n{self.log(name).read_text()[-2000:]}')
             time.sleep(0.3)
 
-    def wait_for_events(self):
+    def start_all(self):
+        for name in self.compose['services']:
+            if name not in self.processes:
+                self.start(name)
+        for name in self.compose['services']:
+            self.wait_healthy(name)
+
+    def kafka(self):
         from confluent_kafka import Consumer
-        consumer = Consumer({'bootstrap.servers': f'127.0.0.1:{self.loopback.port("broker", 9092)}', 'group.id': 'look',
-                             'auto.offset.reset': 'earliest', 'topic.metadata.refresh.interval.ms': 1000})
-        consumer.subscribe(['doors', 'climate'])
-        seen, wanted = set(), {'house-1', 'house-2', 'house-3'}
-        while seen != wanted:
-            assert time.monotonic() < self.until, f'events of {sorted(seen)} only'
+        return Consumer({'bootstrap.servers': f'127.0.0.1:{self.loopback.port("broker", 9092)}', 'group.id': 'look',
+                         'auto.offset.reset': 'earliest', 'topic.metadata.refresh.interval.ms': 1000, 'log_level': 0})
+
+    def wait_for_events(self, since):
+        """Until events of all agents are seen behind the offsets `since` {(topic, partition): offset}. Gives
+        {(topic, partition): (its first record, offset behind its last one)}."""
+        from confluent_kafka import TopicPartition
+        consumer = self.kafka()
+        places = [(topic, partition) for topic in ('doors', 'climate') for partition in range(3)]
+        consumer.assign([TopicPartition(*place, 0) for place in places])
+        seen, wanted, first, end = set(), {'house-1', 'house-2', 'house-3'}, {}, {}
+        while seen != wanted or not all(end.get(place, 0) >= offset for place, offset in since.items()):
+            assert time.monotonic() < self.until, f'new events of {sorted(seen)} only'
             message = consumer.poll(1)
-            if message and not message.error() and message.key():
-                seen.add(message.key().decode().split('/')[0])
+            if message and not message.error():
+                place = message.topic(), message.partition()
+                first.setdefault(place, (message.offset(), message.value()))
+                end[place] = message.offset() + 1
+                if message.key() and message.offset() >= since.get(place, 0):
+                    seen.add(message.key().decode().split('/')[0])
         consumer.close()
+        return {place: (first[place], end[place]) for place in first}
+
+    def over_their_limits(self):
+        return [f'{name}: {size >> 20} MiB resident, more than its mem_limit' for name, process in self.processes.items()
+                if (size := resident_bytes(process.pid)) > memory_limit(self.compose['services'][name])]
 
     def stop(self):
         """SIGTERM to all, those that depend on others first. Gives what did not end in order."""
@@ -176,16 +230,24 @@ def main():
     if missing := sorted(p for p in programs | scripts if not (args.bin / p).exists()):
         print(f'SKIPPED: not built: {", ".join(missing)}')
         return 77
+    # A sanitizer's own memory is several times that of the program.
+    measured = b'__asan_init' not in (args.bin / 'edgelog-broker').read_bytes()
     with tempfile.TemporaryDirectory(prefix='edgelog-compose.') as folder:
-        running = Running(compose, folder, args.bin.absolute())
-        try:
-            for name in compose['services']:
-                if name not in running.processes:
-                    running.start(name)
-            running.wait_for_events()
-        finally:
-            bad = running.stop()
-        print('\n'.join(bad) or f'{len(running.processes)} services ran, events of all agents arrived')
+        bad, before = [], {}
+        for _ in ('first', 'again'):
+            running = Running(compose, folder, args.bin.absolute())
+            try:
+                running.start_all()
+                now = running.wait_for_events({place: end for place, (_, end) in before.items()})
+                bad += running.over_their_limits() if measured else []
+            finally:
+                bad += running.stop()
+            bad += [f'{place} began with {first}, and no longer does' for place, (first, _) in before.items()
+                    if now[place][0] != first]
+            before = now
+            shutil.rmtree(Path(folder, 'unnamed'), ignore_errors=True)  # what no volume keeps
+        print('\n'.join(bad) or f'{len(running.processes)} services ran twice, events of all agents arrived'
+              f'{"" if measured else "; memory not measured: built with a sanitizer"}')
         return bool(bad)
 
 

@@ -5,23 +5,13 @@
 #include <algorithm>
 #include <set>
 
+#include "tests/support/hex.h"
+
 namespace edgelog::broker {
 namespace {
 
+using testing::from_hex;
 using wire::ErrorCode;
-
-Buffer hex(std::string_view text) {
-  Buffer out;
-  for (std::size_t i = 0; i + 1 < text.size();) {
-    if (text[i] == ' ') {
-      ++i;
-      continue;
-    }
-    out.push_back(static_cast<std::byte>(std::stoi(std::string(text.substr(i, 2)), nullptr, 16)));
-    i += 2;
-  }
-  return out;
-}
 
 // Through its bytes, as after a restart.
 void replay(Controller& controller, const MetadataRecord& record) {
@@ -123,19 +113,19 @@ TEST(Controller, ValuesAreJudgedByTheirType) {
 // docs/FORMATS.md, "Cluster metadata", version 1.
 TEST(MetadataRecords, TheBytesOfVersion1) {
   const EncodedMetadata topic = encode(TopicRecord{"ab", TopicRecord::Value{Uuid{std::byte{7}}, 3, {{"k", "v"}}}});
-  EXPECT_EQ(topic.key, hex("01 01 0002 6162"));
-  EXPECT_EQ(topic.value, hex("01 07000000000000000000000000000000 00000003 00000001 0001 6b 0001 76"));
+  EXPECT_EQ(topic.key, from_hex("01 01 0002 6162"));
+  EXPECT_EQ(topic.value, from_hex("01 07000000000000000000000000000000 00000003 00000001 0001 6b 0001 76"));
   const EncodedMetadata ids = encode(ProducerIdsRecord{ProducerId{1000}});
-  EXPECT_EQ(ids.key, hex("01 02 0000"));
-  EXPECT_EQ(ids.value, hex("01 00000000000003e8"));
+  EXPECT_EQ(ids.key, from_hex("01 02 0000"));
+  EXPECT_EQ(ids.value, from_hex("01 00000000000003e8"));
 }
 
 TEST(MetadataRecords, ALaterVersionIsNotUnderstood) {
-  EXPECT_FALSE(decode_metadata(hex("02 01 0002 6162"), std::nullopt));
-  EXPECT_FALSE(decode_metadata(hex("01 09 0000"), std::nullopt));
-  EXPECT_FALSE(decode_metadata(hex("01 02 0000"), hex("02 00000000000003e8")));
-  EXPECT_FALSE(decode_metadata(hex("01 02 0000"), std::nullopt));
-  EXPECT_FALSE(decode_metadata(hex("01 01 0002 61"), std::nullopt));
+  EXPECT_FALSE(decode_metadata(from_hex("02 01 0002 6162"), std::nullopt));
+  EXPECT_FALSE(decode_metadata(from_hex("01 09 0000"), std::nullopt));
+  EXPECT_FALSE(decode_metadata(from_hex("01 02 0000"), from_hex("02 00000000000003e8")));
+  EXPECT_FALSE(decode_metadata(from_hex("01 02 0000"), std::nullopt));
+  EXPECT_FALSE(decode_metadata(from_hex("01 01 0002 61"), std::nullopt));
 }
 
 }  // namespace

@@ -5,36 +5,27 @@
 
 #include <string>
 
+#include "tests/support/hex.h"
+
 namespace edgelog::broker::group {
 namespace {
 
-Buffer hex(std::string_view text) {
-  Buffer out;
-  for (std::size_t i = 0; i + 1 < text.size();) {
-    if (text[i] == ' ') {
-      ++i;
-      continue;
-    }
-    out.push_back(static_cast<std::byte>(std::stoi(std::string(text.substr(i, 2)), nullptr, 16)));
-    i += 2;
-  }
-  return out;
-}
+using testing::from_hex;
 
 // Written by hand from Kafka's message definitions: OffsetCommitKey v1, OffsetCommitValue v3.
 TEST(GroupRecords, AnOffsetIsWrittenAsKafkaWritesIt) {
   const OffsetRecord record{{"g", "topic", PartitionIndex{2}},
                             CommittedOffset{Offset{42}, LeaderEpoch{7}, "md", WallMillis{0x0102030405}, {}}};
   const EncodedRecord encoded = encode(record);
-  EXPECT_EQ(encoded.key, hex("0001 0001 67 0005 746f706963 00000002"));
-  EXPECT_EQ(encoded.value, hex("0003 000000000000002a 00000007 0002 6d64 0000000102030405"));
+  EXPECT_EQ(encoded.key, from_hex("0001 0001 67 0005 746f706963 00000002"));
+  EXPECT_EQ(encoded.value, from_hex("0003 000000000000002a 00000007 0002 6d64 0000000102030405"));
 }
 
 TEST(GroupRecords, AnOffsetWithItsOwnExpiryIsVersion1) {
   const OffsetRecord record{{"g", "t", PartitionIndex{0}},
                             CommittedOffset{Offset{1}, LeaderEpoch{-1}, "", WallMillis{2}, WallMillis{3}}};
   const EncodedRecord encoded = encode(record);
-  EXPECT_EQ(encoded.value, hex("0001 0000000000000001 0000 0000000000000002 0000000000000003"));
+  EXPECT_EQ(encoded.value, from_hex("0001 0000000000000001 0000 0000000000000002 0000000000000003"));
   const char* why = "";
   EXPECT_EQ(decode(encoded.key, *encoded.value, why), Record(record));
 }
@@ -42,11 +33,12 @@ TEST(GroupRecords, AnOffsetWithItsOwnExpiryIsVersion1) {
 // GroupMetadataKey v2, GroupMetadataValue v3.
 TEST(GroupRecords, AGroupIsWrittenAsKafkaWritesIt) {
   GroupSnapshot snapshot{"consumer", 4, "range", "m1", WallMillis{9}, {}};
-  snapshot.members.push_back({"m1", "i", "c", "/h", 60'000, 10'000, hex("aa"), hex("bbcc")});
+  snapshot.members.push_back({"m1", "i", "c", "/h", 60'000, 10'000, from_hex("aa"), from_hex("bbcc")});
   const EncodedRecord encoded = encode(GroupRecord{"g", snapshot});
-  EXPECT_EQ(encoded.key, hex("0002 0001 67"));
-  EXPECT_EQ(encoded.value, hex("0003 0008 636f6e73756d6572 00000004 0005 72616e6765 0002 6d31 0000000000000009 00000001"
-                               "0002 6d31 0001 69 0001 63 0002 2f68 0000ea60 00002710 00000001 aa 00000002 bbcc"));
+  EXPECT_EQ(encoded.key, from_hex("0002 0001 67"));
+  EXPECT_EQ(encoded.value,
+            from_hex("0003 0008 636f6e73756d6572 00000004 0005 72616e6765 0002 6d31 0000000000000009 00000001"
+                     "0002 6d31 0001 69 0001 63 0002 2f68 0000ea60 00002710 00000001 aa 00000002 bbcc"));
 }
 
 TEST(GroupRecords, TombstonesHaveNoValue) {
@@ -60,13 +52,13 @@ TEST(GroupRecords, TombstonesHaveNoValue) {
 
 TEST(GroupRecords, OlderVersionsAreRead) {
   const char* why = "";
-  const auto v0 =
-      decode(hex("0000 0001 67 0001 74 00000001"), hex("0000 0000000000000005 0001 6d 0000000000000006"), why);
+  const auto v0 = decode(from_hex("0000 0001 67 0001 74 00000001"),
+                         from_hex("0000 0000000000000005 0001 6d 0000000000000006"), why);
   ASSERT_TRUE(v0.has_value()) << why;
   EXPECT_EQ(std::get<OffsetRecord>(*v0).value->offset, Offset{5});
-  const auto group =
-      decode(hex("0002 0001 67"),
-             hex("0000 0001 63 00000001 ffff ffff 00000001 0001 6d 0001 63 0002 2f68 00002710 00000000 00000000"), why);
+  const auto group = decode(
+      from_hex("0002 0001 67"),
+      from_hex("0000 0001 63 00000001 ffff ffff 00000001 0001 6d 0001 63 0002 2f68 00002710 00000000 00000000"), why);
   ASSERT_TRUE(group.has_value()) << why;
   const auto& member = std::get<GroupRecord>(*group).value->members.at(0);
   EXPECT_EQ(member.session_timeout_ms, 10'000);
@@ -75,12 +67,12 @@ TEST(GroupRecords, OlderVersionsAreRead) {
 
 TEST(GroupRecords, WhatIsUnknownOrCutShortIsSaidSo) {
   const char* why = "";
-  EXPECT_FALSE(decode(hex("0003 0001 67"), hex("00"), why));
+  EXPECT_FALSE(decode(from_hex("0003 0001 67"), from_hex("00"), why));
   EXPECT_STREQ(why, "key of an unknown kind");
-  EXPECT_FALSE(decode(hex(""), std::nullopt, why));
-  EXPECT_FALSE(decode(hex("0001 0001 67 0001 74 000000"), std::nullopt, why));
-  EXPECT_FALSE(decode(hex("0001 0001 67 0001 74 00000000"), hex("0009 00"), why));
-  EXPECT_FALSE(decode(hex("0001 0001 67 0001 74 00000000"), hex("0003 0000"), why));
+  EXPECT_FALSE(decode(from_hex(""), std::nullopt, why));
+  EXPECT_FALSE(decode(from_hex("0001 0001 67 0001 74 000000"), std::nullopt, why));
+  EXPECT_FALSE(decode(from_hex("0001 0001 67 0001 74 00000000"), from_hex("0009 00"), why));
+  EXPECT_FALSE(decode(from_hex("0001 0001 67 0001 74 00000000"), from_hex("0003 0000"), why));
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
 // Yesterday's files must be read: the bytes of every format in a data directory, as docs/FORMATS.md has them, stand in
 // tests/golden/broker_data.txt, a name and hex a line. EDGELOG_WRITE_GOLDEN=1 writes it anew, for a new version.
-#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -12,6 +11,7 @@
 #include "cloud-broker/log/sealed.h"
 #include "cloud-broker/log/segment_index.h"
 #include "cloud-broker/producers/producers.h"
+#include "tests/support/hex.h"
 #include "tests/support/sim_disk.h"
 
 namespace edgelog::broker::disklog {
@@ -102,23 +102,17 @@ std::map<std::string, Buffer> samples() {
           {"index", sample_index().encode(sample_segment())}};
 }
 
-std::string hex_of(Bytes bytes) {
-  std::string out;
-  for (const auto byte : bytes) out += fmt::format("{:02x}", static_cast<unsigned>(byte));
-  return out;
-}
-
 TEST(Golden, EveryFormatOfADataDirectoryIsWhatItWas) {
   const auto made = samples();
   if (std::getenv("EDGELOG_WRITE_GOLDEN") != nullptr) {
     std::ofstream out(golden_path);
-    for (const auto& [name, bytes] : made) out << name << ' ' << hex_of(bytes) << '\n';
+    for (const auto& [name, bytes] : made) out << name << ' ' << testing::to_hex(bytes) << '\n';
   }
   std::ifstream in(golden_path);
   std::map<std::string, std::string> golden;
   for (std::string name, hex; in >> name >> hex;) golden[name] = hex;
   ASSERT_EQ(golden.size(), made.size());
-  for (const auto& [name, bytes] : made) EXPECT_EQ(hex_of(bytes), golden[name]) << name;
+  for (const auto& [name, bytes] : made) EXPECT_EQ(testing::to_hex(bytes), golden[name]) << name;
 }
 
 TEST(Golden, AndIsReadBack) {

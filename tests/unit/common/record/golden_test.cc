@@ -4,16 +4,14 @@
 #include <sstream>
 
 #include "common/record/check.h"
+#include "tests/support/hex.h"
 
 namespace edgelog::record {
 namespace {
 
 std::string hex(std::optional<Bytes> bytes) {
   if (!bytes) return "null";
-  std::ostringstream out;
-  out << "0x" << std::hex;
-  for (const std::byte b : *bytes) out << (b < std::byte{16} ? "0" : "") << std::to_integer<int>(b);
-  return out.str();
+  return "0x" + testing::to_hex(*bytes);
 }
 
 std::string describe(const BatchHeader& header, const RecordView& record) {
@@ -36,10 +34,7 @@ TEST(Golden, BatchesOfApacheKafka) {
     words >> name >> digits;
     std::getline(words >> std::ws, records);
     SCOPED_TRACE(name);
-    Buffer batch;
-    for (std::size_t i = 0; i < digits.size(); i += 2) {
-      batch.push_back(static_cast<std::byte>(std::stoi(digits.substr(i, 2), nullptr, 16)));
-    }
+    const Buffer batch = testing::from_hex(digits);
     const bool control = name == "commit" || name == "abort";
     Scratch scratch;
     Depth learned;

@@ -5,6 +5,8 @@
 #include <fstream>
 #include <iterator>
 
+#include "tests/support/hex.h"
+
 namespace edgelog::uplink {
 namespace {
 
@@ -32,21 +34,11 @@ Answers sample_answers() {
   return answers;
 }
 
-std::string hex(Bytes bytes) {
-  static constexpr char digits[] = "0123456789abcdef";
-  std::string out;
-  for (const auto b : bytes) {
-    out += digits[std::to_integer<unsigned>(b) >> 4];
-    out += digits[std::to_integer<unsigned>(b) & 15];
-  }
-  return out;
-}
-
 // The bytes of docs/FORMATS.md, "Uplink". A change here is a change of format and needs a version.
 TEST(Messages, AnswersGolden) {
   std::ifstream file("tests/golden/uplink_answers.hex");
   const std::string golden{std::istreambuf_iterator<char>(file), {}};
-  EXPECT_EQ(hex(encode(sample_answers())) + "\n", golden);
+  EXPECT_EQ(testing::to_hex(encode(sample_answers())) + "\n", golden);
 }
 
 TEST(Messages, AnswersRoundTrip) {

@@ -11,18 +11,13 @@
 #include "common/wire/header.h"
 #include "common/wire/heartbeat.h"
 #include "common/wire/metadata.h"
+#include "tests/support/hex.h"
 #include "tests/unit/common/wire/any_message.h"
 
 namespace edgelog::wire {
 namespace {
 
-Buffer from_hex(const std::string& hex) {
-  Buffer out;
-  for (std::size_t i = 0; i + 1 < hex.size(); i += 2) {
-    out.push_back(static_cast<std::byte>(std::stoi(hex.substr(i, 2), nullptr, 16)));
-  }
-  return out;
-}
+using testing::from_hex;
 
 std::vector<AnyMessage> all_messages() {
   std::vector<AnyMessage> all = any_requests();

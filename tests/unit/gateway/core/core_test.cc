@@ -2,24 +2,20 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
 #include <algorithm>
 
 #include "gateway/core/errors.h"
+#include "tests/support/effects.h"
 
 namespace edgelog::gateway {
 namespace {
 
+using testing::all_of;
+
 const std::string agent = "house-1", topic = "doors";
 
-template <class T>
-std::vector<T> all_of(const Effects& effects) {
-  std::vector<T> out;
-  for (const Effect& effect : effects)
-    if (const T* const one = std::get_if<T>(&effect)) out.push_back(*one);
-  return out;
-}
-
-class CoreTest : public testing::Test {
+class CoreTest : public ::testing::Test {
  protected:
   CoreTest() {
     step(SessionStarted{});

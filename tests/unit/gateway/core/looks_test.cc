@@ -1,22 +1,19 @@
 #include "gateway/core/looks.h"
 
 #include <gtest/gtest.h>
+
 #include <algorithm>
+
+#include "tests/support/effects.h"
 
 namespace edgelog::gateway {
 namespace {
 
+using testing::all_of;
+
 const std::string topic = "doors";
 
-template <class T>
-std::vector<T> all_of(const Effects& effects) {
-  std::vector<T> out;
-  for (const Effect& effect : effects)
-    if (const T* const one = std::get_if<T>(&effect)) out.push_back(*one);
-  return out;
-}
-
-class LooksTest : public testing::Test {
+class LooksTest : public ::testing::Test {
  protected:
   static LookArrived request(const std::string& agent, std::int64_t id, std::int64_t from) {
     LookArrived in{agent, topic, {}};
