@@ -182,25 +182,10 @@ Status PartitionRecovery::redo() {
   return Ok{};
 }
 
-Status PartitionRecovery::redo_piece(const JournalPiece& piece) {
+// Nothing for a piece of the last round that is torn, in the journal or, if it is direct, perhaps in its segment.
+Result<std::optional<Buffer>> PartitionRecovery::payload(const JournalPiece& piece) {
   const auto& entry = *piece.entry;
-  const bool last = piece.round->round == evidence_.last_round;
-  Segment* const segment = log_.find_segment(entry.segment);
-  if (segment == nullptr || segment->info.version != entry.version) {
-    // Trimmed or compacted later on: then what took its place is durable.
-    const auto holder = std::find_if(log_.segments.begin(), log_.segments.end(), [&](const Segment& s) {
-      return s.info.base <= entry.segment && entry.end <= s.info.end && s.info.compacted;
-    });
-    if (holder == log_.segments.end() && entry.end > log_.segments.front().info.base)
-      log_.damage(fmt::format("the journal tells of segment {} which is not known", entry.segment.value()));
-    return Ok{};
-  }
-  segment->info.last_append_ms = std::max(segment->info.last_append_ms, entry.append_ms);
-  if (segment->info.first_append_ms < 0) segment->info.first_append_ms = entry.append_ms;
-  if (entry.direct) {
-    if (!last) durable_ = std::max(durable_, entry.end);  // that round's sync had ended before the next one began
-    return Ok{};
-  }
+  if (entry.direct) return std::optional<Buffer>();
   auto from = context_.disk.open(disklog::journal_path(piece.round->slot), port::OpenMode::existing);
   if (!from) return std::move(from).error();
   Buffer bytes(entry.bytes);
@@ -208,12 +193,36 @@ Status PartitionRecovery::redo_piece(const JournalPiece& piece) {
   context_.disk.close(*from);
   if (!got) return std::move(got).error();
   const bool whole = *got == bytes.size() && record::crc32c(bytes) == entry.crc;
-  if (!whole && last) return Ok{};  // torn: nobody was told of it
-  durable_ = std::max(durable_, entry.end);
-  if (!whole) return Ok{};  // damage, unless the segment has it: the walk will tell
+  return whole ? std::optional(std::move(bytes)) : std::nullopt;
+}
+
+Status PartitionRecovery::redo_piece(const JournalPiece& piece) {
+  const auto& entry = *piece.entry;
+  const bool last = piece.round->round == evidence_.last_round;
+  if (torn_) return Ok{};  // more of the same round: nobody was told of it either
+  auto bytes = payload(piece);
+  if (!bytes) return std::move(bytes).error();
+  torn_ = last && !entry.direct && !*bytes;
+  if (torn_) return Ok{};
+  Segment* const segment = log_.find_segment(entry.segment);
+  if (segment == nullptr || segment->info.version != entry.version) {
+    // Trimmed or compacted later on: then what took its place is durable. Or cut off by a start that died before its
+    // checkpoint, since of that segment's first round, the last one, not all was there.
+    const auto holder = std::find_if(log_.segments.begin(), log_.segments.end(), [&](const Segment& s) {
+      return s.info.base <= entry.segment && entry.end <= s.info.end && s.info.compacted;
+    });
+    const bool cut_off = last && entry.direct;
+    if (holder == log_.segments.end() && entry.end > log_.segments.front().info.base && !cut_off)
+      log_.damage(fmt::format("the journal tells of segment {} which is not known", entry.segment.value()));
+    return Ok{};
+  }
+  segment->info.last_append_ms = std::max(segment->info.last_append_ms, entry.append_ms);
+  if (segment->info.first_append_ms < 0) segment->info.first_append_ms = entry.append_ms;
+  if (!last || *bytes) durable_ = std::max(durable_, entry.end);  // a round's sync ends before the next one begins
+  if (!*bytes) return Ok{};  // direct; or damage, unless the segment has it: the walk will tell
   auto to = log_.file(*segment, port::OpenMode::existing_or_new);
   if (!to) return std::move(to).error();
-  const Bytes all = bytes;
+  const Bytes all = **bytes;
   TRY(context_.disk.write(*to, entry.position, {&all, 1}));
   names_changed_ = true;  // the file may be new
   return Ok{};

@@ -40,6 +40,7 @@ class PartitionRecovery {
   void apply_replaced(const disklog::MetaEntry& change);
   Status check_files();
   Status redo();
+  Result<std::optional<Buffer>> payload(const JournalPiece& piece);
   Status redo_piece(const JournalPiece& piece);
   Status load_producers();
   Status walk_segments();
@@ -58,6 +59,7 @@ class PartitionRecovery {
   Offset durable_;                                             // everything below was durable
   std::optional<std::pair<std::size_t, std::uint64_t>> tail_;  // segment and byte from where nobody vouches
   bool names_changed_ = false, ended_ = false;
+  bool torn_ = false;  // of the last round, some of this partition's batches are not in the journal
 };
 
 }  // namespace edgelog::broker

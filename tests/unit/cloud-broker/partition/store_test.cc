@@ -411,5 +411,65 @@ TEST(Store, ADamagedRoundFollowedByALaterOneIsDamage) {
   EXPECT_NE(again->damage(), "");
 }
 
+// A round of two segments, since the second one began in it; of the round's bytes in the journal only those reached the
+// disk that `reached` says, as sectors may.
+void cut_while_a_segment_rolls(StoreWorld& world, std::size_t payload_from, std::size_t payload_to) {
+  world.config.direct_bytes = 1 << 20;
+  world.open();
+  Partition& p = world.create(1, {.segment_bytes = 1000});
+  world.append(p, {.value_bytes = 300});
+  world.commit();
+  world.append(p, {.value_bytes = 300});
+  world.append(p, {.value_bytes = 600});
+  ASSERT_EQ(p.segment_count(), 2u);
+  const std::string path = "journal/1.journal";
+  const std::size_t before = world.disk.contents(path)->size();
+  world.store->end_of_turn();
+  const Buffer all = *world.disk.contents(path);
+  world.power_cut(Survival::nothing);
+  const std::size_t head = disklog::frame_head_bytes + load_big<std::uint32_t>(all.data() + before + 28);
+  const auto file = world.disk.open(path, port::OpenMode::existing);
+  ASSERT_TRUE(file);
+  const auto reach = [&](std::size_t from, std::size_t to) {
+    const Bytes piece = Bytes(all).subspan(from, to - from);
+    EXPECT_TRUE(world.disk.write(*file, from, {&piece, 1}));
+  };
+  reach(before, before + head);
+  reach(before + head + payload_from, std::min(all.size() - before - head, payload_to) + before + head);
+  EXPECT_TRUE(world.disk.sync_now(*file));
+  world.disk.close(*file);
+}
+
+// Seed 2352 of the broker's simulator. The first start cuts the new segment off, since nothing of it was durable, and
+// dies once its manifest says so; the torn round is still the last one of the journal.
+TEST(Store, ATornRoundMayTellOfASegmentThatAStartCutOff) {
+  for (const std::size_t reached : {std::size_t{0}, std::size_t{300}}) {
+    StoreWorld world;
+    cut_while_a_segment_rolls(world, 0, reached);
+    world.disk.on_operation([&](std::string_view operation, std::string_view path) {
+      if (operation == "write" && path.starts_with("checkpoint")) world.disk.freeze();
+    });
+    world.open();
+    world.disk.on_operation(nullptr);
+    world.kill();
+    world.open();
+    Partition& p = *world.store->find(partition_id(1));
+    EXPECT_EQ(p.damage(), "");
+    EXPECT_EQ(p.committed(), Offset{1});
+    EXPECT_EQ(world.append(p, {}).error, 0);
+  }
+}
+
+// A round that was not acknowledged may have reached the disk in any part of it.
+TEST(Store, WhatFollowsATornPieceOfTheSameRoundIsTornToo) {
+  StoreWorld world;
+  cut_while_a_segment_rolls(world, 200, SIZE_MAX);
+  world.open();
+  Partition& p = *world.store->find(partition_id(1));
+  EXPECT_EQ(p.damage(), "");
+  EXPECT_EQ(p.committed(), Offset{1});
+  EXPECT_EQ(world.append(p, {}).error, 0);
+}
+
 }  // namespace
 }  // namespace edgelog::broker
