@@ -14,7 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-TESTS = ['test_cloud-broker_partition', 'test_edge-agent_adapters']
+TESTS = ['test_power_cuts', 'test_edge-agent_adapters']
 
 
 def main():

@@ -43,10 +43,9 @@ Result<bool> Journal::make_room(std::uint64_t frame_bytes) {
   if (next >= place_.files && last_rounds_.contains(next - place_.files)) return false;
   const std::string path = journal_path(slot(next));
   auto file = disk_.open(path, port::OpenMode::existing);
-  bool made = false;
   if (!file && file.error().code == Code::not_found) {
     file = disk_.open(path, port::OpenMode::existing_or_new);
-    made = true;
+    new_name_ |= static_cast<bool>(file);  // even if there is no room for it now: next time it exists
   }
   if (!file) return std::move(file).error();
   if (auto room = disk_.reserve(*file, 0, place_.file_bytes); !room) {
@@ -56,7 +55,6 @@ Result<bool> Journal::make_room(std::uint64_t frame_bytes) {
   if (open_) disk_.close(file_);
   file_ = *file;
   open_ = true;
-  new_name_ |= made;
   generation_ = next;
   position_ = 0;
   return true;

@@ -226,7 +226,10 @@ void StoreState::close(std::function<void(Status)> done) {
 void StoreState::advance_close() {
   if (!closing_ || closed_ || failed_ || round_ || checkpoint_) return;
   if (!context.dirty.empty() || !context.pending_meta.empty()) {
-    if (context.full) std::exchange(when_closed_, {})(Error{Code::full, "close: no space for what was not committed"});
+    start_round();  // a compaction may have ended meanwhile
+    if (!context.full || round_ || checkpoint_) return;
+    if (auto done = std::exchange(when_closed_, {}))
+      done(Error{Code::full, "close: no space for what was not committed"});
     return;
   }
   for (auto& [id, partition] : partitions) {

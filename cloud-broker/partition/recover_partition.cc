@@ -140,7 +140,8 @@ bool PartitionRecovery::vouched(const Segment& segment) const {
   return segment.info.compacted || (from && (segment.info.end <= from->end && segment.info.base < from->segment));
 }
 
-// Every segment that was durable has its file; files that no segment has are left over from a crash.
+// Every segment that was durable has its file; files that no segment has are left over from a crash. They go when this
+// start is durable: the round that let them go may be in the page cache only.
 Status PartitionRecovery::check_files() {
   auto names = context_.disk.list(log_.path());
   if (!names) {
@@ -165,7 +166,7 @@ Status PartitionRecovery::check_files() {
   for (const Offset snapshot : log_.snapshots) wanted.insert(disklog::snapshot_name(snapshot));
   if (evidence_.last_missing != 0) return Ok{};  // what seems left over may be all that is left
   for (const auto& name : *names) {
-    if (!wanted.contains(name)) TRY(context_.disk.remove(log_.path() + "/" + name));
+    if (!wanted.contains(name)) context_.doomed.push_back(log_.path() + "/" + name);
   }
   return Ok{};
 }
@@ -236,7 +237,6 @@ Status PartitionRecovery::load_producers() {
   // Those of batches that may be cut are no good.
   if (std::erase_if(log_.snapshots, [&](Offset snapshot) { return snapshot > durable_; }) > 0)
     log_.manifest_dirty = true;
-  const bool had = !log_.snapshots.empty();
   while (!log_.snapshots.empty()) {
     const Offset newest = log_.snapshots.back();
     auto sealed = disklog::read_sealed(context_.disk, disklog::SealedKind::producers, log_.snapshot_path(newest));
@@ -251,10 +251,10 @@ Status PartitionRecovery::load_producers() {
     log_.manifest_dirty = true;
   }
   log_.durable_snapshot = log_.confirmed_snapshot = log_.newest_snapshot();
-  if (log_.snapshots.empty() && (had || log_.segments.front().info.base > Offset{0})) {
-    if (log_.segments.front().info.base > Offset{0})
-      log_.damage("no snapshot of producers can be read, and the log no longer begins at 0");
-  }
+  // Retention took what an older snapshot would need.
+  if (const Offset base = log_.segments.front().info.base; log_.newest_snapshot() < base && base > Offset{0})
+    log_.damage(log_.snapshots.empty() ? "no snapshot of producers can be read, and the log no longer begins at 0"
+                                       : "the snapshot of producers that the log begins with cannot be read");
   return Ok{};
 }
 

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "cloud-broker/log/sealed.h"
 #include "cloud-broker/partition/recover_partition.h"
@@ -57,7 +58,9 @@ Status StoreState::recover() {
       round, generation);
   durable_round_ = round;
   context.metrics.partitions.set(static_cast<std::int64_t>(partitions.size()));
-  return write_recovered();
+  TRY(write_recovered());
+  remove_doomed(std::exchange(context.doomed, {}));  // only now: what let them go may have been in the page cache only
+  return Ok{};
 }
 
 Status StoreState::recover_partitions(const disklog::Checkpoint& from, const disklog::JournalFound& found) {
@@ -90,11 +93,10 @@ Status StoreState::recover_partitions(const disklog::Checkpoint& from, const dis
       return change->kind == static_cast<std::int8_t>(disklog::MetaKind::removed);
     });
     const std::string path = disklog::partition_path(id);
-    // Its creation was never durable, so neither was anything in it; a manifest may have been begun.
+    // Its creation was never durable, so neither was anything in it; or its removal was. Its files may be there.
     const bool untold = !about.checkpoint && !PartitionRecovery::created(about) && missing == 0 && !no_checkpoint_;
-    const bool stillborn = untold && !disklog::read_twins(disk_, disklog::SealedKind::manifest, path + "/manifest");
-    if (removed || stillborn) {
-      remove_doomed({path + "/"});
+    if (removed || untold) {
+      context.doomed.push_back(path + "/");
       continue;
     }
     auto log = std::make_unique<PartitionLog>(context, id);

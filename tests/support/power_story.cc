@@ -45,7 +45,8 @@ struct Books {
 
 class Story {
  public:
-  explicit Story(const StoryOptions& options) : options_(options), sites_(disk_, options.left_out) {
+  explicit Story(const StoryOptions& options)
+      : options_(options), random_(options.effect + 1), sites_(disk_, options.left_out) {
     config_.node = NodeId{1};
     config_.fresh[0] = std::byte{42};
     config_.free_bytes_min = 0;
@@ -175,7 +176,8 @@ class Story {
   }
 
   void crash(Crash kind) {
-    stop(kind == Crash::power_cut || kind == Crash::mixed, kind == Crash::mixed);
+    stop(kind != Crash::kill && kind != Crash::kill_and_write, kind == Crash::mixed);
+    if (kind == Crash::starts_die) starts_die();
     if (!open()) return;
     check("after the crash");
     if (kind == Crash::kill_and_write) live(16, 20);
@@ -188,12 +190,26 @@ class Story {
     stop(true, false);
     if (open()) check("at the end");
   }
+  // What a start wrote and did not sync, the next one reads with holes. Half of them die with both copies of a manifest
+  // written and the second one not synced.
+  void starts_die() {
+    for (int i = 0; i < 4 && result_.failure.empty(); ++i) {
+      const bool copies = random_.chance(1, 2);
+      std::int64_t left = copies ? random_.between(1, 5) : random_.between(1, 70);
+      disk_.on_operation([&](std::string_view operation, std::string_view path) {
+        if (copies && !(operation == "sync" && path.ends_with("manifest.1"))) return;
+        if (--left == 0) dead_ = true, disk_.freeze();
+      });
+      open();
+      disk_.on_operation(nullptr);
+      stop(true, true);
+    }
+  }
   void stop(bool power, bool mixed) {
     store_.reset();
     pending_.clear();
     dead_ = false;
-    Prng random(options_.effect + 1);
-    power ? disk_.power_cut(random, mixed ? Survival::mixed : Survival::nothing) : disk_.kill();
+    power ? disk_.power_cut(random_, mixed ? Survival::mixed : Survival::nothing) : disk_.kill();
   }
 
   void check(const char* when) {
@@ -253,6 +269,7 @@ class Story {
   }
 
   const StoryOptions& options_;
+  Prng random_;
   StoryResult result_;
   SimDisk disk_;
   SyncSites sites_;

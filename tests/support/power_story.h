@@ -15,6 +15,7 @@ enum class Crash : unsigned char {
   mixed,           // of that, chance decides
   kill,            // the page cache stays; the power is cut after the next start
   kill_and_write,  // the same, after the next start has taken more
+  starts_die,      // a power cut, and more of them while the next starts are under way
 };
 
 struct StoryOptions {

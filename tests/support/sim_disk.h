@@ -66,6 +66,7 @@ class SimDisk final : public port::Disk {
   void set_capacity(std::uint64_t bytes) { capacity_ = bytes; }
   void fail_next_sync() { fail_sync_ = true; }    // EIO; its dirty pages are dropped
   void fail_next_write() { fail_write_ = true; }  // EIO; nothing is written
+  void no_faults() { fail_sync_ = fail_write_ = false; }
   // Sees each sync call as it completes; where it says true nothing is synced, and Ok is told.
   void on_sync(std::function<bool(const SyncCall&)> ignored) { ignored_ = std::move(ignored); }
   void flip_bit(std::string_view path, std::uint64_t byte, unsigned bit);  // in cache and on disk

@@ -543,6 +543,7 @@ void StoreSim::compare_producers(int number, ModelPartition& model, Partition& p
 void StoreSim::liveness() {
   weather_ = {};
   freeze_after_ = 0;
+  disk_.no_faults();
   disk_.set_capacity(std::uint64_t{1} << 40);
   full_ = false;
   for (int round = 0; round < 20; ++round) {

@@ -239,6 +239,7 @@ void World::liveness() {
   weather_ = {};
   ending_ = true;
   freeze_after_ = 0;
+  disk_.no_faults();
   disk_.set_capacity(std::uint64_t{1} << 40);
   full_ = false;
   int round = 0;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "cloud-broker/log/sealed.h"
 #include "cloud-broker/partition/partition_log.h"
 #include "tests/support/batches.h"
 #include "tests/support/store_world.h"
@@ -469,6 +470,138 @@ TEST(Store, WhatFollowsATornPieceOfTheSameRoundIsTornToo) {
   EXPECT_EQ(p.damage(), "");
   EXPECT_EQ(p.committed(), Offset{1});
   EXPECT_EQ(world.append(p, {}).error, 0);
+}
+
+// The file of the journal was made, and then there was no room for it: its name is new all the same.
+TEST(Store, AJournalFileMadeWhileTheDiskWasFullIsNamedToo) {
+  StoreWorld world;
+  world.config.journal_file_bytes = 64 << 10;
+  world.config.journal_files = 2;
+  world.open();
+  Partition& p = world.create(1);
+  world.commit();
+  const std::uint64_t plenty = std::uint64_t{1} << 40;
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_EQ(world.append(p, {.value_bytes = 25'000}).error, 0);
+    if (i == 2) world.disk.set_capacity(world.disk.used_bytes() + 4096);
+    world.commit();
+  }
+  ASSERT_TRUE(world.store->full());
+  world.disk.set_capacity(plenty);
+  world.tick(seconds(40));
+  ASSERT_EQ(p.committed(), Offset{3});
+  world.power_cut(Survival::nothing);
+  world.open();
+  EXPECT_EQ(world.store->find(partition_id(1))->committed(), Offset{3});
+}
+
+// Recovery did what a round said that only the page cache held: the file was gone, and then the round was.
+TEST(Store, WhatAStartRemovesTheNextOneDoesNotMiss) {
+  for (const bool whole : {false, true}) {
+    StoreWorld world;
+    world.open();
+    Partition& p = world.create(1, {.segment_bytes = 1000});
+    for (int i = 0; i < 4; ++i) {
+      world.append(p, {.value_bytes = 600});
+      world.commit();
+    }
+    world.idle_checkpoint();
+    if (whole) {
+      world.store->remove(partition_id(1));
+    } else {
+      ASSERT_TRUE(p.delete_records(Offset{2}));
+      ASSERT_LT(p.segment_count(), 4u);
+    }
+    world.store->end_of_turn();
+    world.kill();
+    world.disk.on_operation([&](std::string_view operation, std::string_view path) {
+      if (operation == "write" && path.starts_with("checkpoint")) world.disk.freeze();
+    });
+    world.open();
+    world.disk.on_operation(nullptr);
+    world.store.reset();
+    // Of the directories' changes all reached the disk, of the files' contents nothing that was not synced.
+    ASSERT_TRUE(world.disk.sync_directory(disklog::partition_path(partition_id(1))));
+    ASSERT_TRUE(world.disk.sync_directory("partitions"));
+    world.power_cut(Survival::nothing);
+    world.open();
+    Partition* const again = world.store->find(partition_id(1));
+    ASSERT_NE(again, nullptr);
+    EXPECT_EQ(again->damage(), "");
+    EXPECT_EQ(again->committed(), Offset{4});
+  }
+}
+
+// One whose creation was never durable, though a checkpoint had begun and its manifest is there.
+TEST(Store, APartitionThatNoRoundTellsOfIsNotThere) {
+  StoreWorld world;
+  world.open();
+  world.create(1);
+  world.commit();
+  world.create(2);
+  ASSERT_TRUE(world.disk.sync_directory("partitions"));
+  for (const int twin : {0, 1}) {
+    const std::string from = disklog::partition_path(partition_id(2)) + "/manifest." + std::to_string(twin);
+    disklog::Manifest manifest;
+    manifest.partition = partition_id(2);
+    manifest.segments.emplace_back();
+    const Buffer bytes = disklog::seal(disklog::SealedKind::manifest, 1, disklog::encode(manifest));
+    auto file = disklog::write_file(world.disk, from, bytes);
+    ASSERT_TRUE(file);
+    ASSERT_TRUE(world.disk.sync_now(*file));
+    world.disk.close(*file);
+  }
+  ASSERT_TRUE(world.disk.sync_directory(disklog::partition_path(partition_id(2))));
+  world.power_cut(Survival::nothing);
+  world.open();
+  EXPECT_NE(world.store->find(partition_id(1)), nullptr);
+  EXPECT_EQ(world.store->find(partition_id(2)), nullptr);
+}
+
+// Two snapshots are kept, but retention may have taken what lies between the older one and the log's beginning.
+TEST(Store, AnOldSnapshotThatTheLogDoesNotReachIsNotEnough) {
+  StoreWorld world;
+  world.config.maintenance_interval = seconds(1);
+  world.open();
+  Partition& p = world.create(1, {.segment_bytes = 1000});
+  for (int i = 0; i < 6; ++i) {
+    world.append(p, {.producer = ProducerId{i}, .epoch = 0, .sequence = 0, .value_bytes = 600});
+    world.commit();
+  }
+  world.idle_checkpoint();
+  ASSERT_TRUE(p.delete_records(Offset{5}));
+  world.commit();
+  world.idle_checkpoint();
+  const std::string newest = disklog::partition_path(partition_id(1)) + "/" + disklog::snapshot_name(Offset{5});
+  ASSERT_TRUE(world.disk.contents(newest));
+  world.kill();
+  world.disk.flip_bit(newest, 40, 0);
+  world.open();
+  EXPECT_NE(world.store->find(partition_id(1))->damage(), "");
+}
+
+// The new segment is durable, and the change that names it waits for a round: a close must begin one.
+TEST(Store, ACloseWaitsForACompactionThatEndsMeanwhile) {
+  StoreWorld world;
+  world.config.maintenance_interval = seconds(1);
+  world.open();
+  TopicSettings settings{.segment_bytes = 1000};
+  settings.cleanup_delete = false;
+  settings.cleanup_compact = true;
+  Partition& p = world.create(1, settings);
+  for (int i = 0; i < 6; ++i) {
+    world.append(p, {.value_bytes = 600, .key = "k"});
+    world.commit();
+  }
+  for (int i = 0; i < 3; ++i) {  // a checkpoint is under way too
+    world.now = world.now + seconds(3);
+    world.store->tick(world.now, world.wall);
+  }
+  ASSERT_GT(world.disk.pending(), 1u);
+  bool done = false;
+  world.store->close([&](Status status) { done = static_cast<bool>(status); });
+  world.disk.complete_all();
+  EXPECT_TRUE(done);
 }
 
 }  // namespace
