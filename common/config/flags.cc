@@ -7,6 +7,22 @@
 #include <deque>
 
 namespace edgelog::config {
+namespace {
+
+// CLI11 takes what follows for the value of "--data=": an empty one is an argument of its own.
+std::vector<std::string> spelled_out(int argc, const char* const* argv) {
+  std::vector<std::string> all;
+  for (int i = 1; i < argc; ++i) {
+    std::string one = argv[i];
+    const bool empty = one.starts_with("--") && one.size() > 3 && one.find('=') == one.size() - 1;
+    if (empty) one.pop_back();
+    all.push_back(std::move(one));
+    if (empty) all.emplace_back();
+  }
+  return all;
+}
+
+}  // namespace
 
 Result<Flags> parse_flags(const std::vector<FlagSpec>& specs, int argc, const char* const* argv) {
   CLI::App app;
@@ -36,7 +52,9 @@ Result<Flags> parse_flags(const std::vector<FlagSpec>& specs, int argc, const ch
     }
   }
   try {
-    app.parse(argc, argv);
+    auto arguments = spelled_out(argc, argv);
+    std::reverse(arguments.begin(), arguments.end());  // CLI11's wish
+    app.parse(std::move(arguments));
   } catch (const CLI::ParseError& error) {
     return Error{Code::invalid, error.what()};
   }

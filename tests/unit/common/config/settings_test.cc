@@ -104,6 +104,14 @@ TEST(Settings, BadFlagsAreNamed) {
   EXPECT_EQ(refused("", {{"policy", "x"}}), "--policy: expected one of block, drop-oldest, got \"x\"");
 }
 
+TEST(Settings, AnEmptyValueDoesNotTakeTheNextArgument) {
+  Values values;
+  Settings settings = settings_of(values);
+  const std::vector<const char*> argv{"edgelog-x", "--listen=", "--check-config"};
+  EXPECT_EQ(settings.start(static_cast<int>(argv.size()), argv.data()), 0);
+  EXPECT_EQ(values.listen, "");
+}
+
 TEST(Settings, RequiredMayComeFromFileOrFlag) {
   std::string id;
   const auto make = [&] {
