@@ -103,10 +103,9 @@ class AgentProcess {
                                  DriverPorts{*log_, *uplink_, moment_now, [this](Instant at) { wake_->wake_at(at); }});
     board_ = std::make_unique<StatusBoard>(config_.id, version, *driver_, *log_, *uplink_);
     for (InputConfig& input : config_.inputs) open_input(input);
-    const auto admin = config::parse_endpoint(config_.admin);
-    if (!admin) return Error{Code::invalid, "admin: expected " + admin.error().what};
-    if (auto status = board_->start(admin->host, admin->port); !status) return status;
-    LOG(info, "agent {} is up; http://{}:{}/", config_.id, admin->host, board_->port());
+    const config::Endpoint& admin = config_.admin_endpoint;
+    if (auto status = board_->start(admin.host, admin.port); !status) return status;
+    LOG(info, "agent {} is up; http://{}:{}/", config_.id, admin.host, board_->port());
     return Ok{};
   }
 

@@ -34,6 +34,18 @@ priority = 10                # the greater goes first
 when_full = "drop-oldest"    # drop-oldest, drop-newest or block (not for what comes by MQTT)
 )toml";
 
+// MQTT 5, 4.7: a wildcard stands for whole levels, '#' for the last ones.
+bool valid_filter(std::string_view filter) {
+  if (filter.empty() || filter.size() > 65'535 || !is_utf8(filter) || filter.find('\0') != std::string_view::npos)
+    return false;
+  for (std::size_t at = 0; at < filter.size(); ++at) {
+    const bool first = at == 0 || filter[at - 1] == '/', last = at + 1 == filter.size();
+    if (filter[at] == '#' && (!first || !last)) return false;
+    if (filter[at] == '+' && (!first || (!last && filter[at + 1] != '/'))) return false;
+  }
+  return true;
+}
+
 void read_input(const Table& table, AgentConfig& config) {
   InputConfig input;
   input.kind = table.choice("kind", "mqtt", {"mqtt", "stdin", "socket"});
@@ -59,6 +71,8 @@ void read_input(const Table& table, AgentConfig& config) {
       table.refuse("password_file", fmt::format("a readable file: {}", secret.error().what));
   }
   input.filters = table.texts("filters", {});
+  for (const auto& filter : input.filters)
+    if (!valid_filter(filter)) table.refuse("filters", fmt::format("MQTT topic filters, not '{}'", filter));
   input.path = table.text("path", "");
   if (input.kind == "socket" && input.path.empty()) table.refuse("path", "the path of the socket");
   config.inputs.push_back(std::move(input));
@@ -106,6 +120,11 @@ Status read_lists(const Table& root, AgentConfig& config) {
 Status check(AgentConfig& config) {
   if (!uplink::valid_agent_id(config.id))
     return Error{Code::invalid, fmt::format("id: expected 1 to 64 of a-z 0-9 . _ -, got '{}'", config.id)};
+  if (config.data.empty()) return Error{Code::invalid, "data: expected a folder, got \"\""};
+  const auto admin = config::parse_endpoint(config.admin);
+  if (!admin)
+    return Error{Code::invalid, fmt::format("admin: expected {}, got \"{}\"", admin.error().what, config.admin)};
+  config.admin_endpoint = *admin;
   if (config.site.empty()) config.site = config.id;
   if (config.site.size() > 64 || !is_utf8(config.site))
     return Error{Code::invalid, "site: expected at most 64 bytes of UTF-8"};

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "common/config/quantity.h"
 #include "common/config/settings.h"
 #include "edge-agent/agent/mapping.h"
 #include "edge-agent/core/config.h"
@@ -28,6 +29,7 @@ struct AgentConfig {
   std::string stdin_mapping;
   std::vector<InputConfig> inputs;
   Config core;
+  config::Endpoint admin_endpoint;  // `admin`, read
 };
 
 // Adds all rows to `settings`; `config` and what it holds outlive it.
