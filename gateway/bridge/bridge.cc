@@ -79,7 +79,7 @@ void Bridge::on_alarm() {
   fleet_.tick(ports_.wall());
   judge_log();
   if (ports_.timer.now() >= core_.deadline()) feed(Tick{});
-  outbox_.flush(ports_.wall());
+  outbox_.flush(ports_.timer.now(), ports_.wall());
   publish_list();
   schedule();
 }
@@ -93,7 +93,7 @@ void Bridge::judge_log() {
 void Bridge::schedule() {
   Instant at = std::min({core_.deadline(), topics_.deadline(), membership_.deadline(), fleet_.deadline()});
   // A turn later, so that what is answered together is told together.
-  if ((!outbox_.empty() || list_) && ports_.uplink.connected()) at = ports_.timer.now();
+  if (ports_.uplink.connected()) at = std::min({at, outbox_.deadline(), list_ ? list_retry_at_ : never});
   ports_.timer.wake_at(at);
 }
 
@@ -106,6 +106,8 @@ void Bridge::feed(const Input& input) {
 
 void Bridge::connected() {
   events_.state("mqtt", "");
+  outbox_.room();
+  list_retry_at_ = {};
   feed(SessionStarted{});
   topics_.start();  // the server may have forgotten the list
 }
@@ -113,8 +115,9 @@ void Bridge::connected() {
 void Bridge::disconnected(const std::string& reason) { events_.state("mqtt", "not connected: " + reason); }
 
 void Bridge::room() {
-  outbox_.flush(ports_.wall());
+  outbox_.flush(ports_.timer.now(), ports_.wall());
   publish_list();
+  schedule();
 }
 
 void Bridge::message(UplinkMessage message) {
@@ -200,14 +203,20 @@ void Bridge::perform(const Read& effect) {
   reader_.read(effect, [this](const RangeRead& read) { feed(read); });
 }
 
-void Bridge::perform(const PublishTopics& effect) { list_ = effect.list; }
+void Bridge::perform(const PublishTopics& effect) {
+  list_ = effect.list;
+  list_retry_at_ = {};
+}
 
 void Bridge::publish_list() {
   // What is old must not get a fresh time: another list comes as soon as the log answers.
   if (list_ && ports_.timer.now() - topics_.last_known() >= log_silence_max) list_.reset();
   if (!list_) return;
   list_->gateway_time = ports_.wall();
-  if (ports_.uplink.publish(std::string(uplink::topics_topic), uplink::encode(*list_), true)) list_.reset();
+  if (ports_.uplink.publish(std::string(uplink::topics_topic), uplink::encode(*list_), true))
+    list_.reset();
+  else
+    list_retry_at_ = ports_.timer.now() + no_place_pause;
 }
 
 void Bridge::perform(const Subscribe& effect) {

@@ -104,6 +104,7 @@ class Bridge final : public UplinkEvents {
   std::map<Ticket, Payload> payloads_;
   std::uint64_t last_ticket_ = 0;
   std::optional<uplink::TopicList> list_;  // to be published
+  Instant list_retry_at_{};
   bool log_reached_ = false;
 };
 

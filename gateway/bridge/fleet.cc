@@ -41,6 +41,13 @@ std::string stream_json(const uplink::StreamState& stream) {
 
 }  // namespace
 
+void trim(uplink::Heartbeat& heartbeat, std::size_t streams_max) {
+  constexpr std::size_t version_max = 64;
+  std::erase_if(heartbeat.streams, [](const auto& stream) { return !uplink::valid_topic(stream.topic); });
+  if (heartbeat.streams.size() > streams_max) heartbeat.streams.resize(streams_max);
+  if (heartbeat.software_version.size() > version_max) heartbeat.software_version.resize(version_max);
+}
+
 std::string fleet_json(const std::string& agent, const AgentState& state, const std::string& gateway) {
   std::string out = fmt::format(R"({{"v":1,"agent":{},"online":{},"since_ms":{},"seen_ms":{},"gateway":{})",
                                 quoted(agent), state.online, state.since.value(), state.seen.value(), quoted(gateway));
@@ -76,6 +83,7 @@ void Fleet::heartbeat(const std::string& agent, uplink::Heartbeat heartbeat, Wal
   Entry* const entry = find(agent);
   if (!entry) return;
   metrics_.heartbeats.add();
+  trim(heartbeat, config_.streams_max);
   entry->state.seen = wall;
   entry->state.heartbeat = std::move(heartbeat);
   mark(agent, *entry);
@@ -107,7 +115,7 @@ void Fleet::tick(WallMillis wall) {
   const Instant now = timer_.now();
   if (writing_ || changed_.empty() || now < next_flush_) return;
   next_flush_ = now + config_.flush_interval;
-  if (const auto agents = due(); !agents.empty()) write(agents, wall);
+  if (auto agents = due(); !agents.empty()) write(std::move(agents), wall);
 }
 
 std::vector<std::string> Fleet::due() const {
@@ -121,9 +129,13 @@ std::vector<std::string> Fleet::due() const {
   return out;
 }
 
-void Fleet::write(const std::vector<std::string>& agents, WallMillis wall) {
+// As many of them as one batch takes; the others stay for the next.
+void Fleet::write(std::vector<std::string> agents, WallMillis wall) {
   builder_.reset();
-  for (const std::string& agent : agents) {
+  for (std::size_t i = 0; i < agents.size(); ++i) {
+    if (i > 0 && builder_.plain_bytes() >= config_.flush_bytes_max) agents.resize(i);
+    if (i == agents.size()) break;
+    const std::string& agent = agents[i];
     Entry& entry = agents_.at(agent);
     builder_.append(wall.value(), as_bytes(agent), as_bytes(fleet_json(agent, entry.state, gateway_)));
     entry.urgent = false;

@@ -25,6 +25,8 @@ struct FleetConfig {
   Duration record_interval = seconds(10);  // of one agent, while nothing changes but figures
   Duration flush_interval = seconds(1);
   std::size_t flush_records_max = 500;
+  std::size_t flush_bytes_max = 512 << 10;  // of one batch, not compressed; below any max.message.bytes
+  std::size_t streams_max = 256;            // of one agent, which has no more; what is beyond is left out
 };
 
 struct FleetMetrics {
@@ -38,6 +40,8 @@ struct AgentState {
   WallMillis seen{};   // last heartbeat, by the gateway's clock; 0: none yet
   std::optional<uplink::Heartbeat> heartbeat;
 };
+// What of a heartbeat is told: streams of a topic's name, and so many.
+void trim(uplink::Heartbeat& heartbeat, std::size_t streams_max);
 // The record's value.
 std::string fleet_json(const std::string& agent, const AgentState& state, const std::string& gateway);
 
@@ -62,7 +66,7 @@ class Fleet {
   Entry* find(const std::string& agent);
   void mark(const std::string& agent, Entry& entry);
   std::vector<std::string> due() const;
-  void write(const std::vector<std::string>& agents, WallMillis wall);
+  void write(std::vector<std::string> agents, WallMillis wall);
 
   const FleetConfig config_;
   const std::string gateway_;

@@ -44,13 +44,17 @@ void Outbox::add(const std::string& agent, uplink::LookAnswer answer) {
   message->looks.push_back(std::move(answer));
 }
 
-void Outbox::flush(WallMillis wall) {
+void Outbox::flush(Instant now, WallMillis wall) {
+  retry_at_ = {};
   while (!order_.empty()) {
     const auto next = waiting_.find(order_.front());
     ASSERT(next != waiting_.end() && !next->second.empty());
     uplink::Answers& message = next->second.front();
     message.gateway_time = wall;
-    if (!uplink_.publish(uplink::ack_topic(next->first), uplink::encode(message), false)) return;
+    if (!uplink_.publish(uplink::ack_topic(next->first), uplink::encode(message), false)) {
+      retry_at_ = now + no_place_pause;
+      return;
+    }
     metrics_.messages.add();
     count_ -= message.batches.size() + message.looks.size();
     next->second.pop_front();

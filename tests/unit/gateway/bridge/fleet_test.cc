@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "common/record/batch.h"
+#include "tests/unit/common/client/fake_cluster.h"
+
 namespace edgelog::gateway {
 namespace {
 
@@ -27,6 +30,71 @@ TEST(FleetJsonTest, IsAsTheFormatSays) {
       R"("software":"0.1 \"x\"\u000a","agent_time_ms":1700000000400,"clock_trusted":true,"disk_free_bytes":5,"streams":[)"
       R"({"topic":"doors","oldest":3,"newest":9,"acknowledged":5,"backlog":4,"bytes":4096,"oldest_ms":-1,"state":"fencing"},)"
       R"({"topic":"climate","oldest":0,"newest":0,"acknowledged":0,"backlog":0,"bytes":0,"oldest_ms":-1,"state":"unknown"}]})");
+}
+
+// More than a batch takes stays for the next: one that the log refuses as too large would be refused for ever.
+TEST(FleetTest, ABatchIsBoundedInBytes) {
+  client::FakeTimer timer;
+  client::FakeLinks links;
+  client::ClientOptions options;
+  options.bootstrap = {{"seed", 9092}};
+  client::Client client(options, links, timer, 1);
+  const auto run = [&](Duration time = Duration{0}) {
+    const Instant until = timer.now() + time;
+    while (timer.wake() <= until) {
+      timer.move_to(timer.wake());
+      client.on_alarm();
+    }
+    timer.move_to(until);
+  };
+  client.start();
+  run();
+  wire::MetadataResponse cluster;
+  cluster.brokers = {{NodeId{1}, "one", 9092}};
+  cluster.topics.emplace_back().name = std::string(uplink::fleet_topic);
+  auto& partition = cluster.topics[0].partitions.emplace_back();
+  partition.leader_id = NodeId{1};
+  partition.leader_epoch = LeaderEpoch{1};
+  const LinkId seed = links.open.begin()->first;
+  links.accept(seed);
+  links.answer(seed, cluster);
+  run();
+
+  client::FakeTimer alarm;
+  FleetConfig config;
+  config.flush_bytes_max = 3000;
+  Fleet fleet(config, "gateway-7", client, alarm);
+  fleet.own(Shards().set());
+  for (int i = 0; i < 20; ++i) {
+    uplink::Heartbeat beat;
+    for (int k = 0; k < 300; ++k) beat.streams.push_back({"t" + std::to_string(k), {}, {}, {}, 0, -1, 0});
+    beat.streams.push_back({std::string(30'000, 'x'), {}, {}, {}, 0, -1, 0});
+    fleet.heartbeat("agent-" + std::to_string(i), beat, WallMillis{1});
+  }
+  std::int32_t records = 0, batches = 0;
+  for (; batches < 30 && records < 20; ++batches) {
+    alarm.move_to(alarm.now() + seconds(2));
+    fleet.tick(WallMillis{2});
+    run();
+    if (batches == 0) links.accept(std::prev(links.open.end())->first);  // the way that produces
+    run();
+    for (auto& [id, link] : links.open) {
+      if (link.asked.empty() || link.asked.front().header.api_key != wire::produce_api.key) continue;
+      const auto request = link.asked.front().as<wire::ProduceRequest>();
+      const auto header = record::parse_header(*request.topics[0].partitions[0].records);
+      ASSERT_TRUE(header);
+      EXPECT_LE(header->count, 1) << "256 streams are more than 3000 bytes";
+      records += header->count;
+      wire::ProduceResponse response;
+      response.topics.emplace_back().name = std::string(uplink::fleet_topic);
+      response.topics[0].partitions.emplace_back().base_offset = Offset{records};
+      links.answer(id, response);
+      break;
+    }
+    run();
+  }
+  EXPECT_EQ(records, 20);
+  EXPECT_GE(batches, 20);
 }
 
 }  // namespace

@@ -38,7 +38,7 @@ TEST(OutboxTest, WhatBelongsToOneAgentGoesOutTogether) {
   outbox.add("a", answer(1));
   outbox.add("b", answer(2));
   outbox.add("a", answer(3));
-  outbox.flush(WallMillis{77});
+  outbox.flush(Instant{}, WallMillis{77});
   ASSERT_EQ(uplink.sent.size(), 2u);
   EXPECT_EQ(uplink.sent[0].first, "edgelog/1/ack/a");
   EXPECT_EQ(uplink.sent[0].second.batches.size(), 2u);
@@ -46,15 +46,34 @@ TEST(OutboxTest, WhatBelongsToOneAgentGoesOutTogether) {
   EXPECT_TRUE(outbox.empty());
 }
 
+// A gateway whose MQTT server takes nothing asked it again in every turn of its loop.
+TEST(OutboxTest, WithoutAPlaceItPausesUntilThereIsRoom) {
+  FakeUplink uplink;
+  Outbox outbox(uplink);
+  EXPECT_EQ(outbox.deadline(), never);
+  outbox.add("a", answer(1));
+  EXPECT_EQ(outbox.deadline(), Instant{});
+  uplink.places = 0;
+  const Instant now = Instant{} + seconds(5);
+  outbox.flush(now, WallMillis{1});
+  outbox.add("b", answer(2));
+  EXPECT_EQ(outbox.deadline(), now + no_place_pause);
+  outbox.room();
+  EXPECT_LE(outbox.deadline(), now);
+  uplink.places = 2;
+  outbox.flush(now, WallMillis{1});
+  EXPECT_EQ(outbox.deadline(), never);
+}
+
 TEST(OutboxTest, WaitsForAPlaceAndKeepsOrder) {
   FakeUplink uplink;
   uplink.places = 0;
   Outbox outbox(uplink);
   for (std::int64_t i = 0; i < 300; ++i) outbox.add("a", answer(i));
-  outbox.flush(WallMillis{1});
+  outbox.flush(Instant{}, WallMillis{1});
   EXPECT_TRUE(uplink.sent.empty());
   uplink.places = 10;
-  outbox.flush(WallMillis{2});
+  outbox.flush(Instant{}, WallMillis{2});
   std::int64_t next = 0;
   for (const auto& [topic, answers] : uplink.sent)
     for (const auto& one : answers.batches) EXPECT_EQ(one.offset, Offset{next++});
@@ -70,7 +89,7 @@ TEST(OutboxTest, IsBounded) {
   EXPECT_LE(outbox.metrics().waiting.value(), 32'768);
   EXPECT_GT(outbox.metrics().dropped.value(), 0u);
   uplink.places = 1'000'000;
-  outbox.flush(WallMillis{1});
+  outbox.flush(Instant{}, WallMillis{1});
   EXPECT_TRUE(outbox.empty());
 }
 
