@@ -55,6 +55,10 @@ bool valid_topic(std::string_view topic) {
          word_of(topic, 249, [](char c) { return lower_or_sign(c) || (c >= 'A' && c <= 'Z'); });
 }
 
+bool valid_event_topic(std::string_view topic) {
+  return valid_topic(topic) && !topic.starts_with("edgelog.") && !topic.starts_with("__");
+}
+
 std::uint32_t murmur2(std::string_view key) {
   // Kafka: org.apache.kafka.common.utils.Utils.murmur2, and toPositive.
   constexpr std::uint32_t m = 0x5bd1e995;

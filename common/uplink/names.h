@@ -32,6 +32,8 @@ inline constexpr std::string_view dead_letter_topic = "edgelog.dead-letters";
 bool valid_agent_id(std::string_view agent);
 // [a-zA-Z0-9._-]{1,249}, not "." nor "..": Kafka's rule for a topic.
 bool valid_topic(std::string_view topic);
+// One that devices' events may go to: neither ours ("edgelog.") nor the log's own ("__").
+bool valid_event_topic(std::string_view topic);
 
 // Kafka's murmur2 (the Java client's default partitioner), as a non-negative number.
 std::uint32_t murmur2(std::string_view key);

@@ -210,8 +210,11 @@ void Mapping::apply(const TopicRule& rule, const Template::Inputs& inputs, WallM
   out.reason = {};
   out.detail.clear();
   out.numbered = false;
-  if (!rule.device.render(inputs, out.device)) return static_cast<void>(refuse(out, "no device name", inputs.topic));
-  if (out.device.size() > device_name_max) return static_cast<void>(refuse(out, "device name too long", inputs.topic));
+  const bool named = rule.device.render(inputs, out.device);
+  if (!named || out.device.size() > device_name_max) {
+    out.device.clear();  // half a name, or one too long, names nobody
+    return static_cast<void>(refuse(out, named ? "device name too long" : "no device name", inputs.topic));
+  }
   out.key.assign(inputs.site).append(1, '/').append(out.device);
   static_cast<void>(rule.confirm.render(inputs, out.confirm));
   if (!read_source(payload, out)) return;
@@ -223,7 +226,7 @@ void Mapping::apply(const TopicRule& rule, const Template::Inputs& inputs, WallM
     if (out.events.size() <= out.count) out.events.emplace_back();
     MappedEvent& made = out.events[out.count];
     made.stream.clear();
-    if (!event.stream.render(inputs, made.stream) || !uplink::valid_topic(made.stream))
+    if (!event.stream.render(inputs, made.stream) || !uplink::valid_event_topic(made.stream))
       return static_cast<void>(refuse(out, "no valid stream", made.stream));
     if (event.value.empty()) {
       pass_through(event, payload, made.value);

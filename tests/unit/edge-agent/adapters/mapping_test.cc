@@ -48,6 +48,26 @@ TEST(Mapping, NumbersStayAsTheyWereWritten) {
   EXPECT_EQ(out.source.kind, SourceKind::plain);
 }
 
+// The gaps' rows are no events: an event there would stop the agent when it is sealed.
+TEST(Mapping, NoDeviceWritesTopicsThatAreOursOrTheLogs) {
+  Fixture f("plain-json");
+  for (const char* stream : {"edgelog.gaps", "edgelog.dead-letters", "edgelog.fleet", "__consumer_offsets"}) {
+    const auto& by_topic = f.deliver(std::string("events/") + stream + "/x", R"({"v":1})");
+    EXPECT_EQ(by_topic.verdict, Mapped::Verdict::refused) << stream;
+    EXPECT_EQ(by_topic.reason, "no valid stream");
+    const auto& by_line = f.deliver("line", std::string(R"({"device":"x","stream":")") + stream + R"("})");
+    EXPECT_EQ(by_line.verdict, Mapped::Verdict::refused) << stream;
+  }
+}
+
+TEST(Mapping, ARefusedNameIsNobodysName) {
+  Fixture f("plain-json");
+  ASSERT_EQ(f.deliver("events/climate/kitchen", R"({"v":1})").key, "site-a/kitchen");
+  const auto& out = f.deliver("events/climate/" + std::string(device_name_max + 1, 'x'), R"({"v":1})");
+  EXPECT_EQ(out.verdict, Mapped::Verdict::refused);
+  EXPECT_EQ(out.device, "") << "its dead letter would stand under the key of the device before it";
+}
+
 TEST(Mapping, NordwijkGoesToThreeTopicsByAttribute) {
   Fixture f("nordwijk");
   const auto row = [](const char* attribute, const char* value) {
