@@ -33,7 +33,6 @@ pattern write edgelog/1/hb/%u
 pattern write edgelog/1/state/%u
 pattern read edgelog/1/ack/%u
 pattern read edgelog/1/cmd/%u
-pattern read edgelog/1/topics
 
 user gateway
 topic readwrite edgelog/1/#
@@ -98,7 +97,8 @@ def write_cloud(directory, port, agents, host='127.0.0.1', extra=''):
         if not AGENT.fullmatch(agent) or agent in ('gateway', 'monitor'):
             raise ValueError(f'agent id "{agent}": expected [a-z0-9._-]{{1,64}}, not "gateway" or "monitor"')
     passwords = _passwords(directory, ['gateway', 'monitor', *agents])
-    _write(directory / 'acl', ACL)
+    lists = ''.join(f'\nuser {agent}\ntopic read edgelog/1/topics\n' for agent in agents)
+    _write(directory / 'acl', ACL + lists)  # a pattern without %u would work too, with a warning at each start
     conf = directory / 'mosquitto.conf'
     access = f'allow_anonymous false\npassword_file {directory}/passwd\nacl_file {directory}/acl\n'
     _write(conf, _conf(4000, access, host, port, extra))

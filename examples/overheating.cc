@@ -4,7 +4,8 @@
 //   overheating 127.0.0.1:9092 climate alarms
 //
 // At least once, and a repeat is harmless: an offset is committed only after the alarms that came of the records
-// before it are acknowledged, and an alarm says what is (room, since when), not what changed.
+// before it are acknowledged, and an alarm says what is (room, since when), not what changed. Which rooms are hot it
+// reads at its start from the alarms that it wrote: that topic is its memory.
 #include <librdkafka/rdkafkacpp.h>
 
 #include <csignal>
@@ -14,6 +15,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 namespace {
 
@@ -33,8 +35,48 @@ std::unique_ptr<Client> connect(const std::map<std::string, std::string>& settin
   return client;
 }
 
-// Room -> when it began to be too hot. Lost in a restart, which at worst repeats an alarm.
+// Room -> when it began to be too hot.
 std::map<std::string, std::int64_t> hot;
+
+void remember(const std::string& room, const nlohmann::json& alarm) {
+  const auto is = alarm.find("hot"), since = alarm.find("since_ms");
+  if (is == alarm.end() || !is->is_boolean() || since == alarm.end() || !since->is_number_integer()) return;
+  if (is->get<bool>())
+    hot[room] = since->get<std::int64_t>();
+  else
+    hot.erase(room);
+}
+
+// Reads the alarms from their beginning to where they end now. False: they could not be read.
+bool recall(const char* brokers, const char* alarms) {
+  const auto reader = connect<RdKafka::KafkaConsumer>({{"bootstrap.servers", brokers},
+                                                       {"group.id", "overheating"},
+                                                       {"enable.auto.commit", "false"},
+                                                       {"enable.partition.eof", "true"}});
+  std::string error;
+  const std::unique_ptr<RdKafka::Topic> topic(RdKafka::Topic::create(reader.get(), alarms, nullptr, error));
+  RdKafka::Metadata* told = nullptr;
+  if (!topic || reader->metadata(false, topic.get(), &told, 10'000) != RdKafka::ERR_NO_ERROR) return false;
+  const std::unique_ptr<RdKafka::Metadata> metadata(told);
+  std::vector<RdKafka::TopicPartition*> partitions;
+  for (const auto* one : *metadata->topics())
+    for (const auto* partition : *one->partitions())
+      partitions.push_back(RdKafka::TopicPartition::create(alarms, partition->id(), RdKafka::Topic::OFFSET_BEGINNING));
+  std::size_t ended = 0;
+  reader->assign(partitions);
+  while (running && ended < partitions.size()) {
+    const std::unique_ptr<RdKafka::Message> message(reader->consume(10'000));
+    if (message->err() == RdKafka::ERR__PARTITION_EOF) ++ended;
+    if (message->err() == RdKafka::ERR__TIMED_OUT) break;
+    if (message->err() != RdKafka::ERR_NO_ERROR || !message->key() || message->len() == 0) continue;
+    const auto* text = static_cast<const char*>(message->payload());
+    remember(*message->key(), nlohmann::json::parse(text, text + message->len(), nullptr, false));
+  }
+  const bool all = ended == partitions.size();
+  RdKafka::TopicPartition::destroy(partitions);
+  reader->close();
+  return all;
+}
 
 // What there is to say about this reading; empty: nothing.
 std::string judge(const std::string& room, std::int64_t at, const nlohmann::json& reading) {
@@ -60,6 +102,7 @@ std::string judge(const std::string& room, std::int64_t at, const nlohmann::json
 int main(int argc, char** argv) {
   if (argc != 4) return std::fprintf(stderr, "usage: overheating HOST:PORT READINGS ALARMS\n"), 2;
   for (const int number : {SIGINT, SIGTERM}) std::signal(number, [](int) { running = 0; });
+  if (!recall(argv[1], argv[3]) && running != 0) return std::fprintf(stderr, "%s could not be read\n", argv[3]), 1;
   const auto consumer = connect<RdKafka::KafkaConsumer>({{"bootstrap.servers", argv[1]},
                                                          {"group.id", "overheating"},
                                                          {"enable.auto.commit", "false"},

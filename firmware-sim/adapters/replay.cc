@@ -93,14 +93,55 @@ Status Replay::use_columns(const std::vector<std::string>& names) {
   return Ok{};
 }
 
-void Replay::split(std::string_view line, std::vector<std::string_view>& cells) const {
+// RFC 4180, but for tabs, which know no quotes: a cell in quotes may have delimiters, and quotes, doubled.
+void Replay::split_quoted(std::string_view line, std::vector<std::string_view>& cells, std::string& unquoted) const {
+  unquoted.clear();
+  unquoted.reserve(line.size());  // so that views into it hold
+  for (std::size_t at = 0; at <= line.size(); ++at) {
+    const std::size_t begin = unquoted.size();
+    if (at < line.size() && line[at] == '"') {
+      for (++at; at < line.size(); ++at) {
+        if (line[at] == '"' && !(at + 1 < line.size() && line[at + 1] == '"')) break;
+        if (line[at] == '"') ++at;
+        unquoted += line[at];
+      }
+      ++at;  // the closing quote
+    }
+    for (; at < line.size() && line[at] != config_.delimiter; ++at) unquoted += line[at];
+    cells.push_back(std::string_view(unquoted).substr(begin));
+  }
+}
+
+void Replay::split(std::string_view line, std::vector<std::string_view>& cells, std::string& unquoted) const {
   cells.clear();
+  if (config_.delimiter != '\t' && line.find('"') != std::string_view::npos) return split_quoted(line, cells, unquoted);
   for (std::size_t at = 0;;) {
     const std::size_t end = line.find(config_.delimiter, at);
     cells.push_back(line.substr(at, end == std::string_view::npos ? end : end - at));
     if (end == std::string_view::npos) return;
     at = end + 1;
   }
+}
+
+// A line, or several where a quoted cell has line breaks; `whole` holds these.
+Result<bool> Replay::next_row(std::string_view& line, std::string& whole) {
+  const auto got = reader_->next(line);
+  if (!got || !*got) return got;
+  ++line_;
+  const auto open = [](std::string_view text) { return std::count(text.begin(), text.end(), '"') % 2 != 0; };
+  if (config_.delimiter == '\t' || !open(line)) return true;
+  whole = line;
+  while (open(whole)) {
+    const auto more = reader_->next(line);
+    if (!more) return more.error();
+    if (!*more || whole.size() > line_bytes_max)
+      return Error{Code::corrupt,
+                   fmt::format("{}:{}: a quote that is not closed", config_.inputs[next_input_ - 1], line_)};
+    ++line_;
+    whole.append(1, '\n').append(line);
+  }
+  line = whole;
+  return true;
 }
 
 Result<bool> Replay::open_next_input() {
@@ -111,12 +152,12 @@ Result<bool> Replay::open_next_input() {
   line_ = 0;
   if (!config_.header) return true;
   std::string_view line;
-  const auto got = reader_->next(line);
+  std::string whole, unquoted;
+  const auto got = next_row(line, whole);
   if (!got) return got.error();
   std::vector<std::string_view> cells;
-  split(line, cells);
+  split(line, cells, unquoted);
   TRY(use_columns({cells.begin(), cells.end()}));
-  ++line_;
   return true;
 }
 
@@ -127,15 +168,14 @@ Result<bool> Replay::read_table_row(Row& row) {
       if (!opened || !*opened) return opened;
     }
     std::string_view line;
-    const auto got = reader_->next(line);
+    const auto got = next_row(line, row.whole);
     if (!got) return got.error();
     if (!*got) {
       reader_.reset();
       continue;
     }
-    ++line_;
     if (line.empty()) continue;
-    split(line, row.cells);
+    split(line, row.cells, row.unquoted);
     if (row.cells.size() != columns_.size())
       return Error{Code::corrupt, fmt::format("{}:{}: {} cells, expected {}", config_.inputs[next_input_ - 1], line_,
                                               row.cells.size(), columns_.size())};
@@ -153,7 +193,8 @@ void Replay::push_head(std::size_t index) {
   if (series.next >= series.data.size()) return;
   const auto line = std::string_view(series.data).substr(series.next);
   std::vector<std::string_view> cells;
-  split(line.substr(0, line.find('\n')), cells);
+  std::string unquoted;
+  split(line.substr(0, line.find('\n')), cells, unquoted);
   std::int64_t at = 0;
   if (!time_at_.empty() && time_at_[0] < cells.size())
     if (const auto parsed = parse_recorded(config_.time_format, cells[time_at_[0]])) at = parsed->value();
@@ -170,7 +211,7 @@ bool Replay::read_series_row(Row& row) {
     if (line.ends_with('\r')) line.remove_suffix(1);
     series.next = end + 1;
     push_head(index);
-    split(line, row.cells);
+    split(line, row.cells, row.unquoted);
     if (row.cells.size() != columns_.size()) continue;
     ++rows_;
     row.device = series.device;

@@ -1,7 +1,7 @@
 #pragma once
 // A recording as events of devices, in the order of its files. Two layouts:
-//   table   delimited rows; a column names the device, or there is one device
-//   series  one file per series (a directory or a tar archive), merged by time; the file's name is the device
+//   table   delimited rows (with quotes as RFC 4180 has them, but for tabs); a column names the device, or there is one
+//   device series  one file per series (a directory or a tar archive), merged by time; the file's name is the device
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -56,7 +56,8 @@ class Replay : public EventSource {
  private:
   struct Row {
     std::string device;
-    std::vector<std::string_view> cells;
+    std::vector<std::string_view> cells;  // of the line, of `whole` or of `unquoted`
+    std::string whole, unquoted;
     std::optional<WallMillis> at;
   };
   struct Series {
@@ -74,7 +75,9 @@ class Replay : public EventSource {
   Status use_columns(const std::vector<std::string>& names);
   bool read_series_row(Row& row);
   void push_head(std::size_t series);
-  void split(std::string_view line, std::vector<std::string_view>& cells) const;
+  Result<bool> next_row(std::string_view& line, std::string& whole);
+  void split(std::string_view line, std::vector<std::string_view>& cells, std::string& unquoted) const;
+  void split_quoted(std::string_view line, std::vector<std::string_view>& cells, std::string& unquoted) const;
   void make(const Row& row);
 
   ReplayConfig config_;

@@ -55,6 +55,22 @@ TEST_F(ReplayTest, RowsOfSeveralFilesInTheirOrder) {
                                                      R"(x "value":3,"who":"x")"}));
 }
 
+TEST_F(ReplayTest, QuotedCells) {
+  ReplayConfig config;
+  config.delimiter = ',';
+  config.inputs = {file("a.csv", "\"name\",\"a, b\"\r\nx,\"1,5\"\n\"y\",\"say \"\"hi\"\"\"\nz,\"two\nlines\"\nw,\n")};
+  config.device_column = "name";
+  auto replay = Replay::open(config);
+  ASSERT_TRUE(replay) << replay.error().what;
+  EXPECT_EQ(all(**replay),
+            (std::vector<std::string>{R"(x "name":"x","a, b":"1,5")", R"(y "name":"y","a, b":"say \"hi\"")",
+                                      R"(z "name":"z","a, b":"two\u000alines")", R"(w "name":"w","a, b":"")"}));
+  config.inputs = {file("b.csv", "name,v\nx,\"open\n")};
+  const auto broken = Replay::open(config);
+  ASSERT_FALSE(broken);
+  EXPECT_NE(broken.error().what.find("b.csv:2: a quote"), std::string::npos) << broken.error().what;
+}
+
 TEST_F(ReplayTest, NumbersAreWrittenAsTheyStand) {
   ReplayConfig config;
   config.header = false;
