@@ -23,7 +23,7 @@ Error missing(std::string_view what, StreamId stream, EventIndex index) {
 
 struct LogApply::Statements {
   Statement begin, commit, rollback, put_state, delete_state, select_state;
-  Statement put_source, delete_source, put_recent;
+  Statement put_source, delete_source, put_recent, delete_recents;
   Statement put_run, delete_run, select_runs;
   Statement put_batch, put_head, delete_batch, select_batch, set_aside, trim_set_aside;
 };
@@ -45,6 +45,7 @@ Result<std::unique_ptr<LogApply>> LogApply::create(LogStore& store) {
       {&s.put_source, "INSERT OR REPLACE INTO sources VALUES (?1, ?2, ?3, ?4, ?5)"},
       {&s.delete_source, "DELETE FROM sources WHERE input = ?1 AND device = ?2 AND incarnation = ?3"},
       {&s.put_recent, "INSERT OR REPLACE INTO recents VALUES (?1, ?2, ?3, ?4, ?5)"},
+      {&s.delete_recents, "DELETE FROM recents WHERE input = ?1 AND device = ?2"},
       {&s.put_run, "INSERT OR REPLACE INTO runs VALUES (?1, ?2, ?3, ?4)"},
       {&s.delete_run, "DELETE FROM runs WHERE k = ?1"},
       // From the run that has ?1 (or the first behind it) to the one that has ?2.
@@ -138,6 +139,10 @@ Status LogApply::perform(const PutSource& op) {
       .run();
 }
 Status LogApply::perform(const DeleteSource& op) {
+  if (op.incarnation.empty())
+    TRY(sql_->delete_recents.bind(1, std::string_view(op.source.input))
+            .bind(2, std::string_view(op.source.device))
+            .run());
   return sql_->delete_source.bind(1, std::string_view(op.source.input))
       .bind(2, std::string_view(op.source.device))
       .bind(3, std::string_view(op.incarnation))

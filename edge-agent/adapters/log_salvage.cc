@@ -87,7 +87,9 @@ Result<std::int64_t> LogStore::salvage(const std::string& from) {
   auto batches = copy_rows(*damaged, database_, "batches", 3);
   if (!batches) return undo(std::move(batches).error());
   // What was copied must read as a log, or a new one is better.
-  if (auto all = read_all(); !all) return undo(std::move(all).error());
+  auto all = read_all();
+  if (!all) return undo(std::move(all).error());
+  if (const char* what = contradiction(*all)) return undo(Error{Code::corrupt, what});
   if (auto committed = database_.execute("COMMIT"); !committed) return undo(std::move(committed).error());
   return *runs + *batches;
 }

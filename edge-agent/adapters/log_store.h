@@ -27,6 +27,9 @@ std::int64_t key_of(StreamId stream, EventIndex index);
 StreamId stream_of_key(std::int64_t key);
 EventIndex index_of_key(std::int64_t key);
 
+// How rows contradict each other, where they do: log_check.cc.
+const char* contradiction(const Persisted& all);
+
 class LogStore {
  public:
   // Opens or creates. Code::corrupt: damaged, the caller sets the file aside. Code::unsupported: a newer

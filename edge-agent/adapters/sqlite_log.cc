@@ -148,6 +148,7 @@ Result<SqliteLog::Opened> SqliteLog::open(const LogOptions& options, Post post, 
     if (!store) return std::move(store).error();
     auto rows = (*store)->read_all();
     if (!rows) return std::move(rows).error();
+    if (const char* what = contradiction(*rows)) return Error{Code::corrupt, what};
     state->store = std::move(*store);
     opened.persisted = std::move(*rows);
     return Ok{};

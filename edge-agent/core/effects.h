@@ -37,6 +37,7 @@ struct DeleteProducer {
 struct PutSource {
   SourceRow row;
 };
+// Without an incarnation, its RecentRows go too.
 struct DeleteSource {
   SourceName source;
   std::string incarnation;

@@ -32,8 +32,7 @@ void open_streams(State& state, const Persisted& persisted) {
     if (stream.producers.emplace(row.id, row.stranger).second) stream.producers_by_age.push_back(row.id);
   }
   auto origins = persisted.origins;
-  std::sort(origins.begin(), origins.end(),
-            [](auto& a, auto& b) { return std::pair{a.stream, a.first} < std::pair{b.stream, b.first}; });
+  std::stable_sort(origins.begin(), origins.end(), goes_before);
   for (const OriginRow& row : origins) {
     Lane lane;
     lane.row = row;

@@ -48,6 +48,16 @@ struct OriginRow {
   EventIndex late_before{-1};        // events below are late: what stood behind them is in the log
 };
 
+// The order of lanes. Where two begin at one event the former is empty: it waits to be resolved, or was just resolved
+// (and so renumbered), and the later one is of a later opening.
+inline bool goes_before(const OriginRow& a, const OriginRow& b) {
+  if (a.stream != b.stream) return a.stream < b.stream;
+  if (a.first != b.first) return a.first < b.first;
+  const bool a_renumbered = a.producer != a.origin, b_renumbered = b.producer != b.origin;
+  if (a_renumbered != b_renumbered) return a_renumbered;
+  return a.opening < b.opening;
+}
+
 // One sealed batch; its key is (stream, first). Everything in it is of one origin, without a missing index.
 struct BatchRow {
   StreamId stream;

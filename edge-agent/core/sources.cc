@@ -28,16 +28,29 @@ void Sources::open(const Persisted& persisted) {
     devices_[row.source].incarnations[row.incarnation] = state;
     by_use_[row.used] = {row.source, row.incarnation};
   }
-  std::map<SourceName, std::size_t> newest;
   for (const RecentRow& row : persisted.recents) {
-    Device& device = devices_[row.source];
+    const auto device = devices_.find(row.source);
+    if (device == devices_.end()) continue;
+    auto& recent = device->second.recent;
     const auto slot = static_cast<std::size_t>(row.slot);
-    if (device.recent.size() <= slot) device.recent.resize(slot + 1, Seen{-1, 0});
-    device.recent[slot] = {row.number, row.payload_hash};
-    // Which slot was written last is not stored: the one that holds the source's last number, or the end.
-    const Incarnation* last = find(row.source, "");
-    if (last != nullptr && last->last == row.number) device.next_slot = (slot + 1) % recent_slots;
+    if (recent.size() <= slot) recent.resize(slot + 1, Seen{-1, 0});
+    recent[slot] = {row.number, row.payload_hash};
   }
+  for (auto& [name, device] : devices_)
+    if (const auto last = device.incarnations.find(""); last != device.incarnations.end())
+      device.next_slot = slot_behind(device.recent, last->second.last);
+}
+
+// Which slot was written last is not stored: one that holds the source's last number, and behind it what was written
+// a round before, so not the next number.
+std::size_t Sources::slot_behind(const std::vector<Seen>& recent, std::int64_t last) {
+  std::size_t best = recent.size() % recent_slots;
+  for (std::size_t slot = 0; slot < recent.size(); ++slot) {
+    if (recent[slot].number != last) continue;
+    best = (slot + 1) % recent_slots;
+    if (best >= recent.size() || recent[best].number != last + 1) break;
+  }
+  return best;
 }
 
 const Sources::Incarnation* Sources::find(const SourceName& source, const std::string& incarnation) const {
@@ -104,6 +117,10 @@ void Sources::forget(const Key& key) {
   by_use_.erase(found->second.used);
   device->second.incarnations.erase(found);
   std::erase(dirty_, key);
+  if (key.second.empty()) {  // with it goes what its last messages were: also on disk
+    device->second.recent.clear();
+    device->second.next_slot = 0;
+  }
   deletions_.push_back(DeleteSource{key.first, key.second});
   if (device->second.incarnations.empty()) devices_.erase(device);
 }

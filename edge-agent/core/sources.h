@@ -74,6 +74,7 @@ class Sources {
     std::size_t next_slot = 0;
   };
 
+  static std::size_t slot_behind(const std::vector<Seen>& recent, std::int64_t last);
   const Incarnation* find(const SourceName&, const std::string&) const;
   Incarnation& touch(const SourceName&, const std::string&, const Config&);
   void forget(const Key&);

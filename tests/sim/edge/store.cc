@@ -20,11 +20,10 @@ struct Applying {
     return found == store.streams_.end() ? "?" : found->second.topic;
   }
   ProducerId origin_of(StreamId stream, EventIndex index) const {
-    ProducerId best = no_producer;
-    EventIndex from{-1};
+    const OriginRow* best = nullptr;
     for (const auto& [key, row] : store.origins_)
-      if (key.first == stream && row.first <= index && row.first > from) best = row.origin, from = row.first;
-    return best;
+      if (key.first == stream && row.first <= index && (best == nullptr || goes_before(*best, row))) best = &row;
+    return best == nullptr ? no_producer : best->origin;
   }
   void became_durable(StreamId stream, EventIndex index, const FactPtr& fact, WallMillis timestamp) {
     const ProducerId origin = origin_of(stream, index);
@@ -53,7 +52,11 @@ struct Applying {
   void operator()(const PutProducer& op) { store.producers_[{op.row.stream, op.row.id}] = op.row.stranger; }
   void operator()(const DeleteProducer& op) { store.producers_.erase({op.row.stream, op.row.id}); }
   void operator()(const PutSource& op) { store.sources_[{op.row.source, op.row.incarnation}] = op.row; }
-  void operator()(const DeleteSource& op) { store.sources_.erase({op.source, op.incarnation}); }
+  void operator()(const DeleteSource& op) {
+    store.sources_.erase({op.source, op.incarnation});
+    if (op.incarnation.empty())
+      std::erase_if(store.recents_, [&](const auto& entry) { return entry.first.first == op.source; });
+  }
   void operator()(const PutRecent& op) { store.recents_[{op.row.source, op.row.slot}] = op.row; }
 
   void operator()(const PutGap& op) {

@@ -5,11 +5,14 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <iterator>
 
 #include "common/record/check.h"
 #include "common/uplink/names.h"
 #include "edge-agent/adapters/log_apply.h"
 #include "edge-agent/agent/run.h"
+#include "edge-agent/core/agent.h"
 
 namespace edgelog::agent {
 namespace {
@@ -317,6 +320,114 @@ TEST(AgentLog, SalvageKeepsWhatCanBeRead) {
   EXPECT_GT(all->events.size(), 500u);
   EXPECT_LT(all->events.size(), 2000u);
   EXPECT_TRUE(all->origins.at(0).must_resolve);
+}
+
+// A log of two lanes, with batches (the first one published), events, a gap, sources and recents.
+void write_everything(const LogOptions& options) {
+  Log log(options);
+  StreamRow row;
+  row.id = stream;
+  row.topic = "doors";
+  row.next = EventIndex{200};
+  StreamRow gaps;
+  gaps.id = StreamId{3};
+  gaps.topic = uplink::gaps_topic;
+  gaps.next = EventIndex{1};
+  OriginRow origin, later, of_gaps;
+  origin.stream = later.stream = stream;
+  origin.origin = ProducerId{77};
+  later.origin = ProducerId{79};
+  later.first = EventIndex{150};
+  of_gaps.stream = StreamId{3};
+  of_gaps.origin = ProducerId{99};
+  const GapRow gap{
+      EventIndex{0}, WallMillis{4}, {"overflow", "doors", ProducerId{77}, EventIndex{1}, EventIndex{2}, 2}};
+  log.commit({PutMeta{{3, 9}}, PutStream{row}, PutStream{gaps}, PutOrigin{origin}, PutOrigin{later}, PutOrigin{of_gaps},
+              PutProducer{{stream, ProducerId{78}}}, PutGap{gap}, PutSource{{{"mqtt", "d"}, "7", 5, 9}},
+              PutRecent{{{"mqtt", "e"}, 3, 5, 77}}, InsertEvents{stream, EventIndex{0}, EventIndex{149}},
+              InsertEvents{stream, EventIndex{150}, EventIndex{199}}},
+             {make_run(0, 149), make_run(150, 199)});
+  BatchRow first = batch_of(0, 19), second = batch_of(20, 39, 20);
+  log.commit({Seal{first}, Seal{second}});
+  first.published = true;
+  log.commit({PutBatch{first}});
+}
+
+// An opening of the core as the agent does it: what it asserts must have been checked before.
+void open_core(Persisted rows) {
+  Config config;
+  config.agent = "edge-1";
+  const Agent core(config, std::move(rows), 1, {Instant{1}, WallMillis{1'700'000'000'000}});
+}
+
+TEST(AgentLog, RowsThatContradictEachOtherAreDamage) {
+  const Folder folder;
+  const LogOptions options = options_in(folder);
+  write_everything(options);
+  Persisted good;
+  {
+    Log log(options);
+    auto read = log.store->read_all();
+    ASSERT_TRUE(read) << read.error().what;
+    good = *read;
+  }
+  open_core(good);
+  const std::pair<const char*, std::function<void(Persisted&)>> wrongs[] = {
+      {"stream gone", [](Persisted& p) { p.streams.erase(p.streams.begin()); }},
+      {"topic twice", [](Persisted& p) { p.streams[1].topic = "doors"; }},
+      {"origin gone", [](Persisted& p) { p.origins.erase(p.origins.begin()); }},
+      {"origin moved", [](Persisted& p) { p.origins[0].first = EventIndex{1}; }},
+      {"batch of another origin", [](Persisted& p) { p.batches[0].origin = ProducerId{5}; }},
+      {"batches overlap", [](Persisted& p) { p.batches[0].last = EventIndex{25}; }},
+      {"batch into the next lane", [](Persisted& p) { p.batches[1].last = EventIndex{160}; }},
+      {"published behind what is not", [](Persisted& p) { std::swap(p.batches[0].published, p.batches[1].published); }},
+      {"event twice", [](Persisted& p) { p.events[5].index = p.events[4].index; }},
+      {"event beyond the next", [](Persisted& p) { p.streams[0].next = EventIndex{150}; }},
+      {"event of no stream", [](Persisted& p) { p.events[0].stream = StreamId{1}; }},
+      {"negative bytes", [](Persisted& p) { p.batches[0].bytes = -1; }},
+      {"gap of no row", [](Persisted& p) { p.gaps.clear(); }},
+      {"slot", [](Persisted& p) { p.recents[0].slot = 1 << 30; }},
+      {"slot below", [](Persisted& p) { p.recents[0].slot = -1; }},
+  };
+  for (const auto& [name, wrong] : wrongs) {
+    Persisted rows = good;
+    wrong(rows);
+    EXPECT_NE(contradiction(rows), nullptr) << name;
+  }
+}
+
+// Whatever byte of the file is another one: it is refused as damaged, or the agent starts.
+TEST(AgentLog, AByteThatIsAnotherOneNeverEndsAStart) {
+  const Folder folder;
+  const LogOptions options = options_in(folder);
+  write_everything(options);
+  std::string whole;
+  {
+    std::ifstream file(options.path, std::ios::binary);
+    whole.assign(std::istreambuf_iterator<char>(file), {});
+  }
+  int refused = 0, opened = 0;
+  for (std::size_t at = 13; at < whole.size(); at += 29) {
+    std::string other = whole;
+    other[at] = static_cast<char>(other[at] ^ (1 << (at % 8)));
+    if (other[at] == whole[at]) continue;
+    std::ofstream(options.path, std::ios::binary | std::ios::trunc) << other;
+    std::filesystem::remove(options.path + "-wal");
+    auto store = LogStore::open(options);
+    if (!store) {
+      ++refused;
+      continue;
+    }
+    auto rows = (*store)->read_all();
+    if (!rows || contradiction(*rows) != nullptr) {
+      ++refused;
+      continue;
+    }
+    ++opened;
+    open_core(std::move(*rows));
+  }
+  EXPECT_GT(refused, 10);
+  EXPECT_GT(opened, 10);
 }
 
 }  // namespace
