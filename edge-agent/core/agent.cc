@@ -103,8 +103,9 @@ void Agent::step(Moment moment, const Usage& in, Effects& out) {
 
 void Agent::step(Moment moment, const uplink::TopicList& in, Effects& out) {
   State& state = parts_->state;
-  state.clock.told(moment, in.gateway_time);
-  state.memory = milliseconds(in.producer_memory_ms);
+  if (state.clock.told(moment, in.gateway_time)) clock_was_set_back(state);
+  state.memory =
+      milliseconds(std::clamp<std::int64_t>(in.producer_memory_ms, 0, 10LL * 366 * 86'400'000));  // ten years
   state.topics.clear();
   for (const uplink::TopicEntry& entry : in.topics) state.topics[entry.name] = entry;
   state.listed = state.connected;
@@ -114,7 +115,7 @@ void Agent::step(Moment moment, const uplink::TopicList& in, Effects& out) {
 
 void Agent::step(Moment moment, const uplink::Answers& in, Effects& out) {
   State& state = parts_->state;
-  state.clock.told(moment, in.gateway_time);
+  if (state.clock.told(moment, in.gateway_time)) clock_was_set_back(state);
   for (const uplink::BatchAnswer& answer : in.batches) on_batch_answer(state, moment, answer);
   for (const uplink::LookAnswer& answer : in.looks) on_look_answer(state, moment, answer);
   parts_->go_on(moment, out);

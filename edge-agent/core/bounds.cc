@@ -87,23 +87,41 @@ void enforce_bytes(State& state, Moment moment, Stream& stream) {
   drop_oldest(state, moment, stream, std::max(over, stream.settings.bytes_max / 16), gap_reason::overflow);
 }
 
+namespace {
+
+// What this opening took is as old as the monotonic clock says: its index is below one that was the next an age ago.
+EventIndex old_before(Stream& stream, Instant now) {
+  auto& marks = stream.taken_marks;
+  const Duration age = stream.settings.age_max;
+  if (marks.empty() || now - marks.back().at >= Duration{age.value() / 64}) marks.push_back({now, stream.row.next});
+  while (marks.size() > 1 && now - marks[1].at >= age) marks.pop_front();
+  return now - marks.front().at >= age ? marks.front().next : EventIndex{0};
+}
+
+}  // namespace
+
+// What an earlier opening took is as old as its timestamp says, by a clock that the cloud has confirmed: one that is
+// years ahead would have all of the backlog dropped.
 void enforce_age(State& state, Moment moment, Stream& stream) {
   if (moment.now < stream.next_age_check) return;
   stream.next_age_check = moment.now + age_check_every;
+  const EventIndex before = old_before(stream, moment.now);
   const WallMillis now = state.clock.best(moment);
-  const auto too_old = [&](WallMillis taken) {
-    return taken >= clock_was_set && now - taken > stream.settings.age_max;
-  };
   Drop drop{state, moment, stream, gap_reason::age};
   for (std::size_t i = 0; i < stream.lanes.size(); ++i) {
     Lane& lane = stream.lanes[i];
-    for (auto at = first_unpublished(lane); at != lane.batches.end() && too_old(at->row.taken);
+    if (!lane.is_current && !state.clock.live()) return;
+    const auto too_old = [&](EventIndex last, WallMillis taken) {
+      if (lane.is_current) return last < before;
+      return taken >= clock_was_set && now - taken > stream.settings.age_max;
+    };
+    for (auto at = first_unpublished(lane); at != lane.batches.end() && too_old(at->row.last, at->row.taken);
          at = first_unpublished(lane))
       drop.batch(lane, at);
     if (first_unpublished(lane) != lane.batches.end()) return;
     std::int64_t bytes = 0;
     for (const Unsealed& event : lane.unsealed) {
-      if (!too_old(event.timestamp)) break;
+      if (!too_old(event.index, event.timestamp)) break;
       bytes += event.bytes;
     }
     if (bytes > 0) drop.unsealed(lane, bytes);

@@ -164,6 +164,8 @@ void succeeded(State& state, Moment moment, Stream& stream, std::uint64_t number
     return;
   }
   stream.known = true;
+  stream.fruitless = 0;
+  stream.refused_with = 0;
   batch.offset = answer.offset;
   batch.leader_epoch = behind ? stream.row.leader_epoch : answer.leader_epoch;
   const std::uint64_t before = stream.window.begin();
@@ -186,6 +188,7 @@ void out_of_order(State& state, Moment moment, Stream& stream, std::uint64_t num
 
 void refused(State& state, Moment moment, Stream& stream, std::uint64_t number, Batch& batch, std::int16_t error) {
   ++state.counts.refused;
+  stream.refused_with = error;
   if (error == static_cast<std::int16_t>(ErrorCode::out_of_order_sequence_number))
     return out_of_order(state, moment, stream, number, batch);
   if (error == static_cast<std::int16_t>(ErrorCode::invalid_producer_epoch))
@@ -269,6 +272,8 @@ void pump(State& state, Moment moment, Stream& stream, Effects& out) {
   }
   if (stream.in_state(Flowing{})) flow(state, moment, stream, out);
   if (!stream.in_state(Flowing{})) pump_recovery(state, moment, stream, out);
+  if (stream.fruitless > 1 && stream.waits_for.empty() && stream.refused_with != 0)
+    stream.waits_for = "refused again and again with " + std::to_string(stream.refused_with);
 }
 
 Instant pump_due(const State& state, const Stream& stream) {

@@ -43,7 +43,7 @@ void add_gap(State& state, Moment moment, Gap gap) {
     state.journal.add(PutGap{*old});
     return;
   }
-  const WallMillis timestamp = std::max(stream.row.floor, state.clock.best(moment));
+  const WallMillis timestamp = timestamp_now(state, moment, stream);
   const GapRow row{stream.row.next, timestamp, std::move(gap)};
   if (lane.unsealed.empty()) lane.linger_from = moment.now;
   lane.unsealed.push_back({row.index, timestamp, gap_bytes});

@@ -157,7 +157,9 @@ void looked(State& state, Moment moment, Stream& stream, const uplink::LookAnswe
 
 }  // namespace
 
-void begin_recovery(State& state, Moment, Stream& stream, Cause cause) {
+// The second in a row without a success between them waits, and each one after it longer: a log that refuses whatever
+// comes is not filled with fences.
+void begin_recovery(State& state, Moment moment, Stream& stream, Cause cause) {
   ASSERT(stream.in_state(Flowing{}) && !stream.lanes.empty());  // A6
   ++state.counts.recoveries;
   stream.cause = cause;
@@ -165,6 +167,9 @@ void begin_recovery(State& state, Moment, Stream& stream, Cause cause) {
   if (!stream.row.acknowledged.any()) fence_all_known(stream);  // before the first one, or the log went back
   stream.fence_epoch = LeaderEpoch{-1};
   begin_fencing(stream);
+  if (stream.fruitless > 0)
+    std::get<Fencing>(stream.state).due =
+        moment.now + window::wait_after(state.config.resend, stream.fruitless, state.random);
 }
 
 void begin_check(State& state, Moment, Stream& stream) {

@@ -215,6 +215,7 @@ void settle(State& state, Moment moment, Stream& stream, const uplink::LookAnswe
   stream.window.restart(0);
   stream.known = false;
   stream.fences.clear();
+  if (!refused_for_itself(stream.cause.error)) ++stream.fruitless;
   stream.cause = {};
   state.urgent = true;
   stream.state = Settling{state.journal.open_id()};

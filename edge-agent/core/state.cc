@@ -14,11 +14,25 @@ ProducerId new_producer_id(State& state, const Stream& stream) {
   }
 }
 
+namespace {
+
+// Places are kept for gaps, dead letters and what is configured: devices may name streams, these cannot be crowded out.
+std::size_t places_kept(const State& state, std::string_view but) {
+  std::size_t places = 0;
+  const auto keep = [&](std::string_view topic) { places += topic != but && !state.by_topic.contains(topic) ? 1 : 0; };
+  keep(uplink::gaps_topic);
+  if (!state.config.streams.contains(std::string(uplink::dead_letter_topic))) keep(uplink::dead_letter_topic);
+  for (const auto& [topic, settings] : state.config.streams)
+    if (topic != uplink::gaps_topic) keep(topic);
+  return places;
+}
+
+}  // namespace
+
 Stream* create_stream(State& state, std::string_view topic) {
-  // One place is kept for the gaps' own stream.
-  const bool gaps = topic == uplink::gaps_topic;
-  if (state.streams.size() + (gaps || state.by_topic.contains(uplink::gaps_topic) ? 0 : 1) >= state.config.streams_max)
-    return nullptr;
+  const bool kept = topic == uplink::gaps_topic || topic == uplink::dead_letter_topic ||
+                    state.config.streams.contains(std::string(topic));
+  if (state.streams.size() + (kept ? 0 : places_kept(state, topic)) >= state.config.streams_max) return nullptr;
   std::int32_t id = 1;
   if (!state.streams.empty()) id = state.streams.rbegin()->first.value() + 1;
   StreamRow row;
@@ -80,6 +94,23 @@ void learn_producer(State& state, Stream& stream, ProducerId id, bool stranger) 
     stream.producers_by_age.erase(old);
     return;
   }
+}
+
+WallMillis timestamp_now(const State& state, Moment moment, const Stream& stream) {
+  const WallMillis best = state.clock.best(moment), floor = stream.row.floor;
+  if (state.clock.live() && floor - state.clock.time(moment.now) > state.config.ahead_max) return best;
+  return std::max(floor, best);
+}
+
+void clock_was_set_back(State& state) {
+  for (auto& [id, stream] : state.streams)
+    for (Lane& lane : stream->lanes) {
+      const bool sent = !lane.batches.empty() && lane.batches.front().row.published;
+      const bool of_earlier_opening = lane.row.opening < state.opening() && !lane.empty();
+      if (lane.row.must_resolve || (!sent && !of_earlier_opening)) continue;
+      lane.row.must_resolve = true;
+      put_origin(state, lane);
+    }
 }
 
 void retire_lanes(State& state, Stream& stream) {

@@ -60,6 +60,11 @@ Lane& current_lane(State&, Stream&);
 void put_stream(State&, Stream&);
 void put_origin(State&, const Lane&);
 void learn_producer(State&, Stream&, ProducerId, bool stranger);
+// Of what is taken now: by the best clock, not before the one given last, unless that lies ahead of the cloud's clock
+// and so was given by one that was wrong.
+WallMillis timestamp_now(const State&, Moment, const Stream&);
+// Ages by the cloud's clock were too young: what may stand in the log is looked for before it is sent again (rule 8).
+void clock_was_set_back(State&);
 // Lanes at the front that are empty and resolved go.
 void retire_lanes(State&, Stream&);
 

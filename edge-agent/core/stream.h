@@ -104,11 +104,18 @@ struct Stream {
   std::vector<Fence> fences;    // of the recovery that goes on
   LeaderEpoch fence_epoch{-1};  // under which the last of them was answered
   Cause cause;
-  Instant stale_since = never;  // an older leader epoch is told since (rule 9)
-  Instant verified_until{};     // a check passed lately: answers under an older epoch are a gateway's that is behind
-  bool known = false;           // the log knows the lane's id: a batch of it succeeded since connecting (rule 4)
-  std::string waits_for;        // nothing is sent, and why
+  std::uint32_t fruitless = 0;    // recoveries since a batch succeeded last, but for what was refused for itself
+  std::int16_t refused_with = 0;  // the last refusal since
+  Instant stale_since = never;    // an older leader epoch is told since (rule 9)
+  Instant verified_until{};       // a check passed lately: answers under an older epoch are a gateway's that is behind
+  bool known = false;             // the log knows the lane's id: a batch of it succeeded since connecting (rule 4)
+  std::string waits_for;          // nothing is sent, and why
   Instant next_age_check{};
+  struct Mark {
+    Instant at;
+    EventIndex next;  // of the stream, then
+  };
+  std::deque<Mark> taken_marks;  // a few, over the last age_max
 
   bool in_state(auto tag) const { return std::holds_alternative<decltype(tag)>(state); }
   bool has_earlier_lanes(std::int64_t opening) const;

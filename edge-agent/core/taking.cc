@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/base/assert.h"
+#include "common/uplink/names.h"
 #include "edge-agent/core/bounds.h"
 #include "edge-agent/core/gaps.h"
 #include "edge-agent/core/sealing.h"
@@ -18,7 +19,9 @@ const char* unfit(const State& state, const Taken& in) {
   if (in.kind != SourceKind::plain && (in.number < 0 || (in.modulus > 0 && in.number >= in.modulus)))
     return "its number is out of range";
   for (const TakenEvent& event : in.events) {
-    if (!state.streams.contains(event.stream)) return "no such stream";
+    const auto stream = state.streams.find(event.stream);
+    if (stream == state.streams.end()) return "no such stream";
+    if (stream->second->row.topic == uplink::gaps_topic) return "that stream is for gaps";  // its rows are no events
     if (event.bytes > state.config.event_bytes_max) return "larger than the limit for an event";
   }
   return "";
@@ -71,7 +74,7 @@ void drop_newest(State& state, Moment moment, const Taken& in) {
 void append(State& state, Moment moment, const TakenEvent& event) {
   Stream& stream = state.stream(event.stream);
   Lane& lane = current_lane(state, stream);
-  const WallMillis timestamp = std::max(stream.row.floor, state.clock.best(moment));
+  const WallMillis timestamp = timestamp_now(state, moment, stream);
   const std::int32_t bytes = event.bytes + state.config.event_overhead;
   if (lane.unsealed.empty()) lane.linger_from = moment.now;
   const EventIndex index = stream.row.next;

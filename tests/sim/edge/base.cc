@@ -39,7 +39,8 @@ const std::vector<std::string>& fault_names() {
                                               "device began again at 1",
                                               "stream full (block, drop-newest)",
                                               "dropped by the log's bound",
-                                              "device's number wrapped"};
+                                              "device's number wrapped",
+                                              "gateway's clock ahead"};
   return names;
 }
 

@@ -53,6 +53,7 @@ enum class Fault : std::uint8_t {
   stream_full,
   log_full,
   number_wraps,
+  gateway_clock_ahead,
   count
 };
 enum class Check : std::uint8_t {

@@ -43,11 +43,16 @@ void Checker::applied(int agent, int branch, const Store& store, const Store::Ap
     events_[durable.key] = {durable.fact, durable.topic, agent, branch, ++takings_, {}, {}, false, 0, base_.now};
     WallMillis& newest = newest_[{branch, durable.topic}];
     const bool refused = base_.faults[static_cast<std::size_t>(Fault::refused_timestamp)] > 0;
-    base_.check(Check::time_not_back, refused || durable.timestamp >= newest, [&] {
+    // From a time that was far ahead it goes back; to the right one, where gateways' clocks are right.
+    const bool was_ahead = newest - durable.timestamp > seconds(500) &&
+                           (plan_.gateway_clock.value() > 0 || (durable.timestamp - base_.wall() < seconds(120) &&
+                                                                base_.wall() - durable.timestamp < seconds(120)));
+    base_.check(Check::time_not_back, refused || was_ahead || durable.timestamp >= newest, [&] {
       return fmt::format("{} {}: stamped {}, behind {}", durable.topic, text(durable.key), durable.timestamp.value(),
                          newest.value());
     });
-    newest = std::max(newest, durable.timestamp);
+    newest = durable.timestamp;
+    events_[durable.key].opening = openings_[agent];
     base_.say("   durable {} {} message {}", durable.topic, text(durable.key), durable.fact->id);
     if (durable.fact->gap) continue;
     const Fact& fact = *durable.fact;
@@ -117,8 +122,10 @@ void Checker::judge_drop(const Store::Applied::Gone& gone, const Event& event, c
   base_.check(Check::gaps_not_false, age ? plan_.small_age : plan_.small_bound || plan_.small_log,
               what("without need"));
   base_.check(Check::gaps_not_false, !event.fact->gap, what("a gap, before what it describes"));
-  // Not younger than the bound of 60 s, but for what a disk takes; a clock that jumps knows no ages.
-  if (age && first && plan_.clock_jump.value() == 0)
+  // Not younger than the bound of 60 s, but for what a disk takes. Of an earlier opening, a clock that jumps knows no
+  // ages; of this one, nothing is older than it.
+  const bool clocks = plan_.clock_jump.value() > 0 || plan_.gateway_clock.value() > 0;
+  if (age && first && (!clocks || event.opening == openings_[event.agent]))
     base_.check(Check::gaps_not_false, base_.now - event.durable > seconds(45), what("which is young"));
   base_.check(Check::leaves_log_only_if_durable_or_named, !gone.published, what("which was published"));
   base_.check(Check::gaps_not_false, event.copies.empty() || restores_ > 0, what("which is in the log"));
@@ -183,6 +190,7 @@ void Checker::looking(int agent, const std::string& topic) {
 }
 
 void Checker::started(int agent) {
+  ++openings_[agent];
   std::erase_if(fencing_, [&](const auto& entry) { return entry.first.first == agent; });
 }
 

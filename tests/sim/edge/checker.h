@@ -65,6 +65,7 @@ class Checker {
     bool ever_committed = false;
     std::uint64_t of_device = 0;  // counts the messages taken of its device
     Instant durable{};
+    int opening = 0;  // of its agent's log
   };
   struct Stood {  // a record of a sensor, in the log
     Offset offset;
@@ -99,7 +100,7 @@ class Checker {
   std::set<std::pair<ProducerId, Sequence>> succeeded_;  // batches whose success some agent was told
   std::map<int, const Store*> stores_;
   std::map<int, Instant> restored_at_;  // by branch: when it ended
-  std::map<int, int> branch_of_agent_;
+  std::map<int, int> openings_;         // by agent
   std::map<std::pair<std::string, std::int32_t>, Offset> retained_from_;
   std::uint64_t takings_ = 0;
   std::map<int, std::uint64_t> takings_of_;                              // messages, by device

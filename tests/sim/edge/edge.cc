@@ -88,6 +88,13 @@ class World {
       gateways_[which]->pause(wait);
       base_.after(seconds(base_.random.between(1, 30)), [this] { share_out(); });
     });
+    every(plan_.gateway_clock, [this] {
+      base_.injected(Fault::gateway_clock_ahead);
+      const std::size_t which = base_.random.below(gateways_.size());
+      gateways_[which]->set_clock(seconds(base_.random.between(100, 20'000)));
+      base_.say("gateway {}: its clock is ahead", which);
+      base_.after(seconds(base_.random.between(1, 120)), [this, which] { gateways_[which]->set_clock(Duration{0}); });
+    });
     every(plan_.shard_moves, [this] {
       base_.injected(Fault::shard_moved);
       share_out();

@@ -63,6 +63,7 @@ Plan draw_plan(Prng& random) {
   plan.two_agents = often(25);
   plan.round_linger = milliseconds(often(50) ? 2 : 100);
   plan.pace = milliseconds(random.between(300, 4000));
+  plan.gateway_clock = every(15, 100, 400);
   return plan;
 }
 

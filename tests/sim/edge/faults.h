@@ -17,7 +17,7 @@ struct Plan {
   // Mean time between such events; 0: never.
   Duration uplink_cut{0}, site_killed{0}, agent_crash{0}, gateway_crash{0}, gateway_pause{0}, shard_moves{0};
   Duration leader_change{0}, put_back{0}, unavailable{0}, unlisted{0}, device_reboot{0}, clock_jump{0}, image{0},
-      restore{0}, partitions_added{0};
+      restore{0}, partitions_added{0}, gateway_clock{0};
   bool lose_tails = false;
   bool small_bound = false, small_age = false, small_messages = false, small_log = false;
   agent::WhenFull when_full = agent::WhenFull::drop_oldest;  // of the doors

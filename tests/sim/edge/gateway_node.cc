@@ -130,7 +130,7 @@ void GatewayNode::perform(gateway::Effects effects) {
                 a->answer.batch.first.value(), a->answer.batch.last.value(), a->answer.error, a->answer.offset.value(),
                 a->answer.leader_epoch.value());
       uplink::Answers answers;
-      answers.gateway_time = base_.wall();
+      answers.gateway_time = wall();
       answers.batches.push_back(a->answer);
       cloud_.answer(a->agent, std::move(answers));
     } else if (const auto* l = std::get_if<gateway::AnswerLook>(&effect)) {
@@ -138,7 +138,7 @@ void GatewayNode::perform(gateway::Effects effects) {
                 l->answer.look_id, l->answer.topic, l->answer.error, l->answer.from.value(), l->answer.to.value(),
                 l->answer.log_start.value(), static_cast<int>(l->answer.expectation), l->answer.sightings.size());
       uplink::Answers answers;
-      answers.gateway_time = base_.wall();
+      answers.gateway_time = wall();
       answers.looks.push_back(l->answer);
       cloud_.answer(l->agent, std::move(answers));
     } else if (const auto* r = std::get_if<gateway::Released>(&effect)) {
@@ -149,7 +149,7 @@ void GatewayNode::perform(gateway::Effects effects) {
       read(*d);
     } else if (const auto* p = std::get_if<gateway::PublishTopics>(&effect)) {
       uplink::TopicList list = p->list;
-      list.gateway_time = base_.wall();
+      list.gateway_time = wall();
       cloud_.publish_topics(list);
     } else if (const auto* s = std::get_if<gateway::Subscribe>(&effect)) {
       base_.say("gateway {}: subscribes to shard {}", index_, s->shard);

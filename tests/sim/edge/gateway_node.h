@@ -13,7 +13,9 @@ class GatewayNode {
 
   void start();
   void crash();
-  void pause(Duration wait);  // SIGSTOP, SIGCONT
+  void pause(Duration wait);
+  // Its clock is ahead by so much, until it is said otherwise.
+  void set_clock(Duration ahead) { ahead_ = ahead; }  // SIGSTOP, SIGCONT
   bool up() const { return core_ != nullptr; }
   void assign(std::vector<std::uint32_t> shards);
   void receive(const UpMessage& message);
@@ -22,6 +24,7 @@ class GatewayNode {
   std::string hidden;
 
  private:
+  WallMillis wall() const { return base_.wall() + (cloud_.healed ? Duration{0} : ahead_); }
   void feed(gateway::Input input);
   void perform(gateway::Effects effects);
   void arm();
@@ -38,6 +41,7 @@ class GatewayNode {
   Cloud& cloud_;
   LogModel& log_;
   std::size_t index_;
+  Duration ahead_{0};
   std::unique_ptr<gateway::Core> core_;
   std::uint64_t life_ = 0;
   std::uint64_t session_ = 0;

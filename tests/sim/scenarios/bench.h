@@ -34,6 +34,7 @@ class Bench {
     tick();
   }
   void crash() { core.reset(), taken_.clear(), under_way_.reset(); }
+  void pass_down(Duration time) { now_ = now_ + time; }  // while it is down
   void pass(Duration time) {
     now_ = now_ + time;
     tick();

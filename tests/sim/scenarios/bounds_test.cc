@@ -165,6 +165,13 @@ TEST(Refused, AnEventAboveTheLimitByName) {
   EXPECT_STRNE(taking.reason, "");
 }
 
+TEST(Refused, AnEventForTheGapsOwnStream) {
+  Bench b;
+  b.open();
+  EXPECT_EQ(b.take("edgelog.gaps").outcome, Outcome::refused);
+  EXPECT_TRUE(b.store.stream("edgelog.gaps") == nullptr || b.store.stream("edgelog.gaps")->next == EventIndex{0});
+}
+
 TEST(Disk, AFullOneIsTriedAgainWithTheSameTransaction) {
   Bench b;
   b.open();
