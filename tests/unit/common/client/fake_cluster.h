@@ -1,5 +1,7 @@
 #pragma once
 // A port to nowhere: links that a test opens, answers and breaks by hand, and a clock that it moves.
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <deque>
 #include <functional>
