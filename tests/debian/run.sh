@@ -66,6 +66,7 @@ main() {
     cp /etc/resolv.conf "$root/etc/resolv.conf"
     mount_at -t proc proc "$root/proc"
     mount_at --bind /dev "$root/dev"
+    mount_at --bind /dev/pts "$root/dev/pts"
     mount_at --bind /dev/shm "$root/dev/shm"
     if [ -n "$cache" ]; then
       mkdir -p "$cache" "$root/root/.cache/ccache"

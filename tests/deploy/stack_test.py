@@ -207,7 +207,10 @@ class Demo(unittest.TestCase):
         self.assertRegex(demo.out.read_text().splitlines()[-1], r'^sent \d+, received \d+, lost 0, duplicated 1$')
 
     def test_stopped_on_a_terminal(self):
-        ours, theirs = pty.openpty()
+        try:
+            ours, theirs = pty.openpty()
+        except OSError as none:  # a system in a folder without devpts
+            self.skipTest(f'no terminal to be had: {none}')
         demo = self.demo(terminal=theirs)
         os.close(theirs)
         shown, until = b'', time.monotonic() + SECONDS
