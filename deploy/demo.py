@@ -237,6 +237,7 @@ def watch(demo):
     except Stopped:
         if not demo.args.keep:
             raise
+        raise_when_stopped()  # who has no patience for the account, stops again
     return demo.account()
 
 

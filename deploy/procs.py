@@ -27,7 +27,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def say(text):
-    print(text, file=sys.stderr, flush=True)
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        pass  # the terminal is gone; what is under way goes on, the end above all
 
 
 class Trouble(Exception):
@@ -39,17 +42,21 @@ class Stopped(BaseException):
 
 
 def raise_when_stopped():
-    """From now on these signals raise Stopped wherever the main thread is, as in a start that takes long."""
+    """From now on the first of these signals raises Stopped wherever the main thread is, as in a start that takes long.
+    Those after it are ignored: they would interrupt the end."""
+    told = []
+
     def stop(number, _):
-        raise Stopped(signal.Signals(number).name)
+        if not told:
+            told.append(number)
+            raise Stopped(signal.Signals(number).name)
     for number in STOP_SIGNALS:  # also where a shell started us in the background, with SIGINT ignored
         signal.signal(number, stop)
 
 
 def ignore_stops():
-    """What is under way is the end already."""
     for number in STOP_SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
+        signal.signal(number, lambda *_: None)  # not SIG_IGN, of which Python complains when signals are under way
 
 
 def dies_with(parent, number=signal.SIGKILL):

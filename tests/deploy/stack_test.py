@@ -219,10 +219,25 @@ class Demo(unittest.TestCase):
             if select.select([ours], [], [], 1)[0]:
                 shown += os.read(ours, 4096)
         self.assertIn(b'\x1b[2J', shown)
-        self.assertEqual(demo.end(signal.SIGINT), 130)
+        demo.seen.update(children(demo.process.pid))
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGINT):  # as often as one likes
+            demo.process.send_signal(number)
+        self.assertEqual(demo.process.wait(SECONDS), 130)
+        demo.end()
         os.close(ours)
-        self.assertEqual(demo.err.read_text(), 'SIGINT: stopping\neverything is stopped, nothing is left behind\n')
+        self.assertRegex(demo.err.read_text(), r'^SIG\w+: stopping\neverything is stopped, nothing is left behind\n$')
         self.assertEqual(demo.left_behind(), [])
+
+    def test_a_terminal_that_goes_away(self):
+        ours, theirs = pty.openpty()
+        demo = self.demo(terminal=theirs)
+        os.close(theirs)
+        self.assertTrue(os.read(ours, 1))
+        wait_until(lambda: len(demo.seen.update(children(demo.process.pid)) or demo.seen) >= 3, 'it starts', SECONDS)
+        os.close(ours)
+        self.assertEqual(demo.process.wait(SECONDS), 1)
+        self.assertIn('nothing is left behind', demo.err.read_text())
+        self.assertEqual((demo.end(), demo.left_behind()), (1, []))
 
 
 if __name__ == '__main__':
