@@ -245,6 +245,7 @@ void on_listed(State& state, Moment moment, Stream& stream) {
     const bool ends_before = there->end.value() >= 0 && there->end <= acknowledged.offset;
     if (other_epoch || ends_before) return begin_check(state, moment, stream);
   } else if (other_epoch) {
+    fences_may_be_lost(state, stream);
     stream.row.leader_epoch = there->leader_epoch;
     stream.row.look_from = Offset{0};
     return put_stream(state, stream);

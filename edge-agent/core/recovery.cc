@@ -100,6 +100,7 @@ void checked(State& state, Moment moment, Stream& stream, const uplink::LookAnsw
   stream.verified_until = moment.now + verified_for;
   stream.stale_since = never;
   look_from_less(state, stream, answer.leader_epoch);
+  if (answer.leader_epoch != stream.row.leader_epoch) fences_may_be_lost(state, stream);
   stream.row.leader_epoch = answer.leader_epoch;
   put_stream(state, stream);
   stream.state = Flowing{};

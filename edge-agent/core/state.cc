@@ -102,15 +102,31 @@ WallMillis timestamp_now(const State& state, Moment moment, const Stream& stream
   return std::max(floor, best);
 }
 
+namespace {
+
+void must_resolve(State& state, Lane& lane) {
+  if (lane.row.must_resolve) return;
+  lane.row.must_resolve = true;
+  put_origin(state, lane);
+}
+
+bool of_earlier_opening(const State& state, const Lane& lane) {
+  return lane.row.opening < state.opening() && !lane.empty();
+}
+
+}  // namespace
+
 void clock_was_set_back(State& state) {
   for (auto& [id, stream] : state.streams)
     for (Lane& lane : stream->lanes) {
       const bool sent = !lane.batches.empty() && lane.batches.front().row.published;
-      const bool of_earlier_opening = lane.row.opening < state.opening() && !lane.empty();
-      if (lane.row.must_resolve || (!sent && !of_earlier_opening)) continue;
-      lane.row.must_resolve = true;
-      put_origin(state, lane);
+      if (sent || of_earlier_opening(state, lane)) must_resolve(state, lane);
     }
+}
+
+void fences_may_be_lost(State& state, Stream& stream) {
+  for (Lane& lane : stream.lanes)
+    if (of_earlier_opening(state, lane)) must_resolve(state, lane);
 }
 
 void retire_lanes(State& state, Stream& stream) {

@@ -65,6 +65,9 @@ void learn_producer(State&, Stream&, ProducerId, bool stranger);
 WallMillis timestamp_now(const State&, Moment, const Stream&);
 // Ages by the cloud's clock were too young: what may stand in the log is looked for before it is sent again (rule 8).
 void clock_was_set_back(State&);
+// The partition has another leader epoch, so it may have gone back to before a fence that another life of this agent's
+// log set: what earlier openings took may stand behind it under another id, and is looked for first (rule 9).
+void fences_may_be_lost(State&, Stream&);
 // Lanes at the front that are empty and resolved go.
 void retire_lanes(State&, Stream&);
 
