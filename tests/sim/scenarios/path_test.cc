@@ -434,6 +434,31 @@ TEST(Rule9, WhereTheLogWentBackAllKnownIdsAreFencedAgain) {
   EXPECT_TRUE(fenced_again(next));
 }
 
+// An image goes on with an id that another life had fenced. The log went back to before that fence; where the image's
+// last acknowledged batch is, all is as it was.
+TEST(Rule9, UnderAnotherEpochWhatAnEarlierOpeningTookIsLookedForFirst) {  // seed 307253
+  Bench b;
+  b.open();
+  b.connect();
+  b.take("climate");
+  b.pass(milliseconds(20));
+  const ProducerId old = b.last_batch().batch.producer;
+  b.answer(b.last_batch(), 0, Offset{0});
+  ASSERT_TRUE(b.core->all_acknowledged());
+  b.take("climate");
+  b.crash();
+  b.open(8);
+  b.connect(Offset{5}, LeaderEpoch{2});
+  b.tick();
+  ASSERT_EQ(b.looks.size(), 1U);
+  EXPECT_TRUE(b.looks[0].request.check_only);
+  b.answer_look(b.looks[0], Offset{5}, {}, uplink::Expectation::found, Offset{0}, LeaderEpoch{2});
+  b.pass(milliseconds(20));
+  EXPECT_TRUE(b.batches.empty()) << "the other life's copies may stand there under another id";
+  ASSERT_EQ(b.fences.size(), 1U);
+  EXPECT_EQ(b.fences[0].id, old);
+}
+
 TEST(Rounds, WhatDecisionsLeaveIsCommittedToo) {  // seed 807
   Bench b;
   b.open();
