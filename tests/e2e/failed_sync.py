@@ -18,7 +18,8 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from faults import AGENT, Faults, Writer, check, read_numbers  # noqa: E402
+from faults import AGENT, Faults  # noqa: E402
+from numbered import Writer, check, read_numbers  # noqa: E402
 from procs import Process, Stack, Trouble, find_mosquitto, port_answers, say, wait_until  # noqa: E402
 from sites import agent_config, socket_input  # noqa: E402
 
