@@ -40,7 +40,8 @@ const std::vector<std::string>& fault_names() {
                                               "stream full (block, drop-newest)",
                                               "dropped by the log's bound",
                                               "device's number wrapped",
-                                              "gateway's clock ahead"};
+                                              "gateway's clock ahead",
+                                              "read of a look slow"};
   return names;
 }
 

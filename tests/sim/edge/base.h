@@ -54,6 +54,7 @@ enum class Fault : std::uint8_t {
   log_full,
   number_wraps,
   gateway_clock_ahead,
+  look_slow,
   count
 };
 enum class Check : std::uint8_t {

@@ -87,6 +87,13 @@ void Checker::applied(int agent, int branch, const Store& store, const Store::Ap
     base_.check(Check::renumbered_behind_fence, fenced_.contains(id),
                 [&] { return fmt::format("{:08x} is given up and was never fenced", short_id(id)); });
   for (const auto& grown : result.grown) events_[grown.key].fact = grown.fact;
+  for (const Gap& gap : result.gaps) {
+    const bool of_stream = gap.first.value() >= 0;
+    const std::int64_t span = of_stream ? gap.last - gap.first + 1 : gap.source_last - gap.source_first + 1;
+    if (!of_stream && (gap.source_first < 0 || span <= 0)) continue;  // not known, or its numbers wrapped
+    base_.check(Check::gaps_not_false, gap.count == span,
+                [&] { return fmt::format("gap {} counts {} of {}", gap.reason, gap.count, span); });
+  }
   EventKey before;
   for (const auto& gone : result.gone) {
     const auto event = events_.find(gone.key);

@@ -64,6 +64,7 @@ Plan draw_plan(Prng& random) {
   plan.round_linger = milliseconds(often(50) ? 2 : 100);
   plan.pace = milliseconds(random.between(300, 4000));
   plan.gateway_clock = every(15, 100, 400);
+  plan.look_slow = rate(30, 500);
   return plan;
 }
 

@@ -10,7 +10,7 @@ struct Plan {
   // Of a thousand messages.
   std::uint64_t uplink_loss = 0, uplink_repeat = 0, uplink_delay = 0, uplink_reorder = 0;
   std::uint64_t site_loss = 0, site_repeat = 0;
-  std::uint64_t answer_lost = 0, produce_slow = 0, stale_leader = 0;
+  std::uint64_t answer_lost = 0, produce_slow = 0, stale_leader = 0, look_slow = 0;
   std::uint64_t crash_per_effect = 0;  // of a hundred thousand effects
   std::uint64_t commit_fails = 0;
   bool slow_disk = false;

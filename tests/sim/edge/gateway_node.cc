@@ -208,8 +208,15 @@ void GatewayNode::produce(const gateway::Produce& effect) {
   });
 }
 
+// Who asks while another's look is slow waits for the next round, with others.
+Duration GatewayNode::way_to_log() {
+  if (cloud_.healed || !base_.chance(plan_.look_slow)) return base_.between(microseconds(100), milliseconds(5));
+  base_.injected(Fault::look_slow);
+  return base_.between(milliseconds(100), seconds(15));
+}
+
 void GatewayNode::ask_range(const gateway::AskRange& effect) {
-  later(base_.between(microseconds(100), milliseconds(5)), [this, effect] {
+  later(way_to_log(), [this, effect] {
     const bool stale = !cloud_.healed && base_.chance(plan_.stale_leader);
     if (stale && log_.has_stale(effect.topic, effect.partition.value())) base_.injected(Fault::stale_leader);
     const auto view = log_.view(effect.topic, effect.partition.value(), stale);
@@ -220,7 +227,7 @@ void GatewayNode::ask_range(const gateway::AskRange& effect) {
 }
 
 void GatewayNode::read(const gateway::Read& effect) {
-  later(base_.between(microseconds(100), milliseconds(5)), [this, effect] {
+  later(way_to_log(), [this, effect] {
     const auto view = log_.view(effect.topic, effect.partition.value(), false);
     if (view.entries == nullptr || !view.available)
       return feed(gateway::RangeRead{effect.id, code(wire::ErrorCode::leader_not_available)});

@@ -30,6 +30,7 @@ class GatewayNode {
   void arm();
   void produce(const gateway::Produce& effect);
   LeaderEpoch known_epoch(const gateway::Produce& effect);
+  Duration way_to_log();
   void ask_range(const gateway::AskRange& effect);
   void read(const gateway::Read& effect);
   // Runs once awake, if this process still lives.
