@@ -39,9 +39,18 @@ bool MqttInput::offer(const io::MqttMessage& message) {
 void MqttInput::deliver(io::MqttMessage message) {
   if (held_.empty() && offer(message)) return;
   const std::size_t bytes = message.payload.size() + message.topic.size();
-  if (held_bytes_ + bytes > held_bytes_max) return lost_.add();
+  if (held_bytes_ + bytes > held_bytes_max) return lose(message);
   held_bytes_ += bytes;
   held_.push_back(std::move(message));
+}
+
+// MQTT has acknowledged it and nothing here can keep it: said at least.
+void MqttInput::lose(const io::MqttMessage& message) {
+  lost_.add();
+  std::uint64_t suppressed = 0;
+  if (lost_log_.pass(driver_.now().now, suppressed))
+    LOG(error, "input {}: no room for a message on {}: it is lost ({} more were not logged)", intake_.options().input,
+        std::string_view(message.topic).substr(0, 128), suppressed);
 }
 
 void MqttInput::resume() {

@@ -31,12 +31,14 @@ class MqttInput : public Inlet {
  private:
   void deliver(io::MqttMessage message);
   bool offer(const io::MqttMessage& message);
+  void lose(const io::MqttMessage& message);
 
   Intake& intake_;
   Driver& driver_;
   std::deque<io::MqttMessage> held_;  // in their order, while the driver takes no more
   std::size_t held_bytes_ = 0;
   Counter lost_;
+  log::RateLimit lost_log_{1, seconds(10)};
   std::string trouble_ = "not connected yet";
   std::unique_ptr<io::MqttClient> client_;
 };

@@ -20,6 +20,7 @@ using local = asio::local::stream_protocol;
 
 constexpr std::size_t connections_max = 256;
 constexpr std::size_t chunk_bytes = 16 << 10;
+constexpr Duration accept_pause = milliseconds(500);
 constexpr std::size_t answers_bytes_max = 64 << 10;  // to one connection; a reader that is slower loses answers
 constexpr int ticket_bits = 40;                      // of lines; above them the connection's number
 
@@ -39,13 +40,14 @@ struct SocketInput::State : std::enable_shared_from_this<SocketInput::State> {
   using Ref = std::shared_ptr<Connection>;
 
   State(io::Loop& loop, std::string p, Intake& i, Driver& d)
-      : path(std::move(p)), intake(i), driver(d), acceptor(loop.context()) {}
+      : path(std::move(p)), intake(i), driver(d), acceptor(loop.context()), again(loop, [this] { accept(); }) {}
 
   std::string path;
   Intake& intake;
   Driver& driver;
   SocketInput* owner = nullptr;
   local::acceptor acceptor;
+  io::Alarm again;  // where none can be accepted: no descriptor is left
   std::uint64_t next_number = 1;
   std::map<std::uint64_t, Ref> connections;
 
@@ -66,6 +68,7 @@ void SocketInput::State::accept() {
       self->connections.emplace(c->number, c);
       self->read(c);
     }
+    if (error) return self->again.wake_at(io::boottime_now() + accept_pause);
     self->accept();
   });
 }
@@ -161,6 +164,7 @@ void SocketInput::stop() {
   boost::system::error_code ignored;
   if (!state_->acceptor.is_open()) return;
   state_->acceptor.close(ignored);
+  state_->again.wake_at(never);
   unlink(state_->path.c_str());
   for (const auto& [number, c] : state_->connections) c->socket.close(ignored);
   state_->connections.clear();

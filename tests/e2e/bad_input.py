@@ -40,6 +40,7 @@ BAD = {
     'boot is a list': ('events/doors/bad', b'{"boot": [], "n": 5}', ''),
     'too large': ('events/doors/bad', b'{"a": "' + b'x' * LIMIT + b'"}', 'large'),
     'unknown topic': ('events/nowhere', b'{"a": 1}', 'rule'),
+    'stream of gaps': ('events/edgelog.gaps/bad', b'{"a": 1}', 'stream'),
 }
 # Taken, with a header that says how far the device's time is to be trusted.
 TIMES = {
@@ -56,6 +57,7 @@ LINES = {
     'no object': b'[]',
     'invalid UTF-8': b'{"stream": "doors", "device": "x", "a": "\xff"}',
     'no stream': b'{"device": "x"}',
+    'stream of gaps': b'{"stream": "edgelog.gaps", "device": "x"}',
     'no device': b'{"stream": "doors"}',
     'stream is a number': b'{"stream": {}, "device": "x"}',
     'stream is no topic': b'{"stream": "a b/c", "device": "x"}',
