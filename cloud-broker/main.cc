@@ -54,7 +54,9 @@ void describe(config::Settings& settings, Config& config) {
       .add("request_bytes_max", config.request_bytes_max, "one request; a larger one closes its connection", "as Kafka")
       .range = {1024, 1 << 30};
   settings
-      .add("memory_max", config.memory_max, "half-received requests and unsent responses of all connections",
+      .add("memory_max", config.memory_max,
+           "half-received requests and unsent responses of all connections; at it, large requests wait, and a quarter "
+           "above it, who has held memory for longest is closed",
            "two of the largest requests")
       .range = {1 << 20, 1LL << 40};
   settings.add("idle_max", config.idle_max, "a connection without traffic is closed after it", "as Kafka");
@@ -145,7 +147,7 @@ int serve(const Config& config, const Endpoints& where) {
 
   io::Readiness readiness;
   MetricList metrics;
-  broker::list_metrics(metrics, node);
+  broker::list_metrics(metrics, node, (*disk)->syncs());
   io::AdminHttp admin(metrics, readiness);
   node.on_turn([&] { broker::watch_readiness(node.shard(), readiness); });
   if (Status listening = node.listen(); !listening) return fail("start", listening.error());

@@ -11,6 +11,8 @@ void list_connections(MetricList& list, const io::TcpServerMetrics& m) {
   list.add("edgelog_broker_connections_accepted_total", "connections accepted", m.accepted);
   list.add("edgelog_broker_connections_refused_total", "connections closed at once: too many", m.refused);
   list.add("edgelog_broker_connections_timed_out_total", "connections closed for idleness or standstill", m.timed_out);
+  list.add("edgelog_broker_connections_shed_total", "connections closed since they held memory that others needed",
+           m.shed);
   list.add("edgelog_broker_bad_frames_total", "frames of an impossible length", m.bad_frames);
   list.add("edgelog_broker_received_bytes_total", "bytes received from clients", m.bytes_in);
   list.add("edgelog_broker_sent_bytes_total", "bytes sent to clients", m.bytes_out);
@@ -65,10 +67,15 @@ void list_store(MetricList& list, const StoreMetrics& m) {
 
 }  // namespace
 
-void list_metrics(MetricList& list, ShardLoop& node) {
+void list_metrics(MetricList& list, ShardLoop& node, const Durations& syncs) {
   list_connections(list, node.connections());
   list_requests(list, node.shard().metrics());
   list_store(list, node.shard().store().metrics());
+  const std::string times = "edgelog_broker_request_seconds";
+  const std::string help = "from the last byte of a request to its answer; a Fetch may wait for data";
+  list_durations(list, times, help, node.times().produces(), {{"api", "Produce"}});
+  list_durations(list, times, help, node.times().fetches(), {{"api", "Fetch"}});
+  list_durations(list, "edgelog_broker_sync_seconds", "one fdatasync", syncs);
 }
 
 void watch_readiness(Shard& shard, io::Readiness& readiness) {

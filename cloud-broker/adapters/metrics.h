@@ -6,8 +6,8 @@
 
 namespace edgelog::broker {
 
-// `node` outlives the list. Names begin with edgelog_broker_.
-void list_metrics(MetricList& list, ShardLoop& node);
+// `node` and `syncs` outlive the list. Names begin with edgelog_broker_.
+void list_metrics(MetricList& list, ShardLoop& node, const Durations& syncs);
 // Loop thread, after each turn: subjects "disk" and "partitions".
 void watch_readiness(Shard& shard, io::Readiness& readiness);
 

@@ -13,6 +13,7 @@ constexpr Duration quiet_check = milliseconds(5);
 ShardLoop::ShardLoop(io::Loop& loop, io::TcpServerOptions options)
     : loop_(loop),
       server_(loop, *this, std::move(options)),
+      clients_(server_),
       alarm_(loop,
              [this] {
                alarm_at_ = never;
@@ -25,7 +26,7 @@ ShardLoop::~ShardLoop() = default;
 
 Status ShardLoop::recover(port::Disk& disk, BrokerSettings settings, const StoreConfig& store,
                           std::span<const Route> routes, std::uint64_t seed, std::function<void(const Error&)> fatal) {
-  ShardPorts ports{disk, server_, [this] { turn_soon(); }, std::move(fatal)};
+  ShardPorts ports{disk, clients_, [this] { turn_soon(); }, std::move(fatal)};
   auto started = Shard::start(std::move(ports), std::move(settings), store, routes, seed, now());
   if (!started) return std::move(started).error();
   shard_ = std::move(*started);
@@ -41,10 +42,15 @@ Status ShardLoop::listen() {
 void ShardLoop::opened(ConnectionId connection, const std::string& peer_host) { shard_->opened(connection, peer_host); }
 
 void ShardLoop::request(ConnectionId connection, Ticket ticket, MutableBytes request) {
-  shard_->request(now(), connection, ticket, request);
+  const At at = now();
+  clients_.request(at.now, connection, ticket, request);
+  shard_->request(at, connection, ticket, request);
 }
 
-void ShardLoop::closed(ConnectionId connection) { shard_->closed(connection); }
+void ShardLoop::closed(ConnectionId connection) {
+  clients_.closed(connection);
+  shard_->closed(connection);
+}
 
 void ShardLoop::turn_soon() {
   if (turn_scheduled_) return;

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 
+#include "cloud-broker/adapters/timed_clients.h"
 #include "cloud-broker/server/shard.h"
 #include "common/io/loop.h"
 #include "common/io/tcp_server.h"
@@ -32,6 +33,7 @@ class ShardLoop final : public Service {
 
   Shard& shard() { return *shard_; }
   const io::TcpServerMetrics& connections() const { return server_.metrics(); }
+  const TimedClients& times() const { return clients_; }
 
   void opened(ConnectionId connection, const std::string& peer_host) override;
   void request(ConnectionId connection, Ticket ticket, MutableBytes request) override;
@@ -46,6 +48,7 @@ class ShardLoop final : public Service {
 
   io::Loop& loop_;
   io::TcpServer server_;
+  TimedClients clients_;
   std::unique_ptr<Shard> shard_;
   io::Alarm alarm_, stopping_;
   Instant alarm_at_ = never, stop_by_ = never;

@@ -67,16 +67,16 @@ MetadataDecision Controller::create(const NewTopic& wanted, const Uuid& fresh) c
   if (const auto why = refuse_topic_name(wanted.name)) {
     return refuse(ErrorCode::invalid_topic, "Topic name is invalid: " + *why);
   }
-  if (is_internal(wanted.name))
-    return refuse(ErrorCode::invalid_topic, "An internal topic cannot be created by clients.");
   if (find(wanted.name) != nullptr)
     return refuse(ErrorCode::topic_already_exists, "Topic '" + wanted.name + "' already exists.");
-  const std::string key = collision_key(wanted.name);
-  const auto other = std::find_if(topics_.begin(), topics_.end(),
-                                  [&](const auto& entry) { return collision_key(entry.first) == key; });
-  if (other != topics_.end()) {
+  if (is_internal(wanted.name))
+    return refuse(ErrorCode::invalid_topic, "An internal topic cannot be created by clients.");
+  if (const auto other = collisions_.find(collision_key(wanted.name)); other != collisions_.end()) {
     return refuse(ErrorCode::invalid_topic,
-                  "Topic '" + wanted.name + "' collides with existing topic: " + other->first);
+                  "Topic '" + wanted.name + "' collides with existing topic: " + other->second);
+  }
+  for (const auto& [name, value] : wanted.config) {
+    if (const auto why = refuse_config(name, value)) return refuse(ErrorCode::invalid_config, *why);
   }
   const std::int32_t partitions = wanted.partitions == -1 ? settings_.default_partitions : wanted.partitions;
   if (partitions < 1)
@@ -92,9 +92,6 @@ MetadataDecision Controller::create(const NewTopic& wanted, const Uuid& fresh) c
     return refuse(ErrorCode::policy_violation, "This broker keeps " + std::to_string(settings_.topics_max) +
                                                    " topics and " + std::to_string(settings_.partitions_max) +
                                                    " partitions at most.");
-  }
-  for (const auto& [name, value] : wanted.config) {
-    if (const auto why = refuse_config(name, value)) return refuse(ErrorCode::invalid_config, *why);
   }
   return {ErrorCode::none, {}, TopicRecord{wanted.name, TopicRecord::Value{fresh, partitions, wanted.config}}};
 }
@@ -216,11 +213,13 @@ void Controller::replay(const MetadataRecord& record) {
   if (const auto old = topics_.find(topic.name); old != topics_.end()) {
     partitions_ -= old->second.partitions;
     names_.erase(old->second.id);
+    collisions_.erase(collision_key(topic.name));
     topics_.erase(old);
   }
   if (!topic.value) return;
   topics_[topic.name] = {topic.name, topic.value->id, topic.value->partitions, topic.value->config};
   names_[topic.value->id] = topic.name;
+  collisions_[collision_key(topic.name)] = topic.name;
   partitions_ += topic.value->partitions;
 }
 

@@ -96,6 +96,7 @@ class Controller {
   ControllerSettings settings_;
   std::map<std::string, Topic> topics_;
   std::map<Uuid, std::string> names_;
+  std::map<std::string, std::string> collisions_;  // what a topic's name may not collide with, to the name
   std::int64_t partitions_ = 0;
   ProducerId next_id_{0}, claimed_{0};  // [next_id_, claimed_) is ours to hand out
 };

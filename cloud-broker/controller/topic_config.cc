@@ -47,7 +47,7 @@ constexpr std::array table{
     ConfigRow{"remote.log.copy.disable", ConfigType::boolean, "false", "remote.log.copy.disable", ""},
     ConfigRow{"remote.log.delete.on.disable", ConfigType::boolean, "false", "remote.log.delete.on.disable", ""},
     ConfigRow{"remote.storage.enable", ConfigType::boolean, "false", "remote.storage.enable", ""},
-    ConfigRow{"retention.bytes", ConfigType::int64, "-1", "log.retention.bytes", "", -1},
+    ConfigRow{"retention.bytes", ConfigType::int64, "-1", "log.retention.bytes", ""},  // negative: for ever
     ConfigRow{"retention.ms", ConfigType::int64, "604800000", "log.retention.ms", "", -1},
     ConfigRow{"segment.bytes", ConfigType::int32, "1073741824", "log.segment.bytes", "", 14, int32_max},
     ConfigRow{"segment.index.bytes", ConfigType::int32, "10485760", "log.index.size.max.bytes", "", 4, int32_max},

@@ -26,7 +26,7 @@ struct Settings {
   std::size_t groups_max = 10'000;          // per coordinator
   std::size_t members_max = 1'000;          // per group, pending ones too
   std::size_t member_bytes_max = 16 << 20;  // subscriptions of a group's members together
-  std::size_t bytes_max = 64 << 20;         // and of all groups of a coordinator
+  std::size_t bytes_max = 32 << 20;         // and of all groups of a coordinator
   std::size_t offset_metadata_max = 4096;   // Kafka's offset.metadata.max.bytes
   std::size_t offsets_max = 100'000;        // per group
 };

@@ -25,7 +25,12 @@ Buffer length_prefix(std::size_t size) {
 }  // namespace
 
 Connection::Connection(ConnectionHost& host, ConnectionId id, std::unique_ptr<Stream> stream)
-    : host_(host), id_(id), stream_(std::move(stream)), moved_at_(host.now()) {}
+    : host_(host),
+      id_(id),
+      stream_(std::move(stream)),
+      moved_at_(host.now()),
+      frame_since_(moved_at_),
+      owes_since_(moved_at_) {}
 
 Connection::~Connection() { ASSERT(stream_ == nullptr); }
 
@@ -80,7 +85,9 @@ bool Connection::read_once() {
     if (open() && used < moved.bytes) {
       pending_.assign(into.begin() + static_cast<std::ptrdiff_t>(used),
                       into.begin() + static_cast<std::ptrdiff_t>(moved.bytes));
-      return make_room_for_frame();
+      const bool room = make_room_for_frame();
+      note_pending(true);
+      return room;
     }
   }
   return open() && !wants_memory_ && moved.bytes == into.size();
@@ -96,6 +103,14 @@ void Connection::serve_pending() {
   }
   if (used > 0 && reserved_ > 0) host_.release(std::exchange(reserved_, 0));
   if (!pending_.empty()) make_room_for_frame();
+  note_pending(used > 0);
+}
+
+// After every change of pending_: what of it is not reserved counts; a frame is as old as its first bytes.
+void Connection::note_pending(bool next_frame) {
+  if (next_frame) frame_since_ = host_.now();
+  const std::size_t now = reserved_ > 0 ? 0 : pending_.size();
+  host_.count_beginnings(std::exchange(counted_, now), now);
 }
 
 std::size_t Connection::serve(MutableBytes data) {
@@ -158,6 +173,7 @@ void Connection::respond(Ticket request, std::optional<Reply> reply) {
   slot.done = true;
   if (reply) {
     const std::size_t bytes = reply->size() + length_bytes;
+    if (unsent_ + unreleased_ == 0) owes_since_ = host_.now();
     unreleased_ += bytes;
     host_.add_memory(bytes);
     slot.reply = std::move(reply);
@@ -221,11 +237,27 @@ void Connection::drop_sent(std::size_t bytes) {
 void Connection::close() {
   if (!open()) return;
   stream_.reset();
+  host_.count_beginnings(std::exchange(counted_, 0), 0);
   host_.release(std::exchange(reserved_, 0) + std::exchange(unsent_, 0) + std::exchange(unreleased_, 0));
   out_.clear();
   slots_.clear();
   host_.service().closed(id_);
   host_.forget(id_);
+}
+
+std::optional<Instant> Connection::burden_since() const {
+  if (!open()) return std::nullopt;
+  if (unsent_ + unreleased_ > 0) return owes_since_;
+  if (!pending_.empty()) return frame_since_;
+  return std::nullopt;
+}
+
+bool Connection::dawdles(Instant now) const {
+  if (!open() || reserved_ == 0) return false;
+  const auto& limits = host_.options();
+  const Duration took = now - frame_since_;
+  const auto due = static_cast<std::int64_t>(limits.frame_bytes_per_second_min) * to_millis(took) / 1000;
+  return took > limits.frame_grace && static_cast<std::int64_t>(pending_.size()) < due;
 }
 
 void Connection::check_idle(Instant now) {

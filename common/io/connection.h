@@ -37,6 +37,8 @@ class ConnectionHost {
   virtual bool reserve(ConnectionId connection, std::size_t bytes) = 0;
   virtual void add_memory(std::size_t bytes) = 0;  // what is already there is counted, not refused
   virtual void release(std::size_t bytes) = 0;
+  // Beginnings of frames that fit into one read: counted beside that, so that whoever holds most for longest goes.
+  virtual void count_beginnings(std::size_t before, std::size_t after) = 0;
 };
 
 class Connection : public std::enable_shared_from_this<Connection> {
@@ -53,6 +55,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool quiet() const { return slots_.empty() && unsent_ == 0; }
   // Closes the connection when nothing has moved on it for too long.
   void check_idle(Instant now);
+  // Since when it holds memory of the server: an answer that is not read, a frame that has not come whole.
+  std::optional<Instant> burden_since() const;
+  // Whether a large frame comes so slowly that others need not wait for its memory.
+  bool dawdles(Instant now) const;
 
  private:
   struct Slot {
@@ -67,6 +73,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // Serves the whole frames at the beginning of `data` as far as may_take(); gives how many bytes it used.
   std::size_t serve(MutableBytes data);
   void serve_pending();
+  void note_pending(bool next_frame);
   bool make_room_for_frame();
   void release_ready();
   void drop_sent(std::size_t bytes);
@@ -76,13 +83,14 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::unique_ptr<Stream> stream_;
   Buffer pending_;            // received, and not served yet: an incomplete frame, or what may_take() holds back
   std::size_t reserved_ = 0;  // of the shared memory, for the frame that pending_ begins
+  std::size_t counted_ = 0;   // of pending_, where nothing is reserved
   std::deque<Slot> slots_;    // requests in flight, the oldest first
   std::uint64_t first_ticket_ = 0;
   std::deque<Buffer> out_;
   std::size_t out_sent_ = 0;                 // of out_.front()
   std::size_t unsent_ = 0, unreleased_ = 0;  // bytes in out_; bytes of replies that wait for their turn
   bool reading_ = false, writing_ = false, serving_ = false, wants_memory_ = false;
-  Instant moved_at_;
+  Instant moved_at_, frame_since_, owes_since_;
 };
 
 }  // namespace edgelog::io

@@ -16,6 +16,7 @@
 #include <map>
 #include <utility>
 
+#include "common/io/loop.h"
 #include "common/io/sync_pool.h"
 
 namespace edgelog::io {
@@ -106,6 +107,7 @@ struct PosixDisk::State {
   std::map<std::uint32_t, DescriptorPtr> files;
   DescriptorPtr lock;
   std::uint32_t next = 1;
+  Durations syncs;
   SyncPool pool;  // last: its threads end before what they use
 };
 
@@ -264,8 +266,10 @@ void PosixDisk::sync(std::vector<FileId> files, std::vector<std::string> directo
   };
   if (request->files.empty()) state_->pool.run(urgency, finish);
   for (const auto& file : request->files) {
-    state_->pool.run(urgency, [request, file, finish] {
+    state_->pool.run(urgency, [request, file, finish, &syncs = state_->syncs] {
+      const Instant began = boottime_now();
       request->note(sync_file(*file));
+      syncs.observe(boottime_now() - began);
       finish();
     });
   }
@@ -273,6 +277,7 @@ void PosixDisk::sync(std::vector<FileId> files, std::vector<std::string> directo
 
 Status PosixDisk::sync_now(FileId file) { return state_->noted(sync_file(state_->file(file))); }
 Status PosixDisk::sync_directory(std::string_view path) { return state_->noted(sync_path(state_->full(path))); }
+const Durations& PosixDisk::syncs() const { return state_->syncs; }
 bool PosixDisk::sync_failed() const { return state_->sync_failed; }
 
 }  // namespace edgelog::io

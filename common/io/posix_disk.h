@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "common/base/durations.h"
 #include "common/port/disk.h"
 
 namespace edgelog::io {
@@ -37,6 +38,8 @@ class PosixDisk final : public port::Disk {
 
   // A sync that somebody waited for failed: the process ends as after one that nobody waited for.
   bool sync_failed() const;
+  // How long each fdatasync of a sync() took, of files only.
+  const Durations& syncs() const;
 
  private:
   struct State;

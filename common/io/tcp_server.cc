@@ -82,13 +82,42 @@ struct TcpServer::State final : ConnectionHost, std::enable_shared_from_this<Sta
   }
   void add_memory(std::size_t bytes) override {
     memory += bytes;
-    metrics_.memory_bytes.set(static_cast<std::int64_t>(memory));
+    count_memory();
+  }
+  void count_beginnings(std::size_t before, std::size_t after) override {
+    ASSERT(before <= beginnings);
+    beginnings += after;
+    beginnings -= before;
+    count_memory();
+  }
+  bool too_much() const { return memory + beginnings > options_.memory_bytes_max + options_.memory_bytes_max / 4; }
+  void count_memory() {
+    metrics_.memory_bytes.set(static_cast<std::int64_t>(memory + beginnings));
+    if (shedding || !too_much()) return;
+    shedding = true;
+    loop.post([weak = weak_from_this()] {  // behind what may be on its way out; and the caller may be the one
+      if (const auto self = weak.lock()) self->shed();
+    });
+  }
+  // Who has held memory for longest goes, until there is room: a slow reader, a frame that does not end.
+  void shed() {
+    shedding = false;
+    while (too_much()) {
+      std::shared_ptr<Connection> longest;
+      for (const auto& [id, connection] : connections) {
+        const auto since = connection->burden_since();
+        if (since && (!longest || *since < *longest->burden_since())) longest = connection;
+      }
+      if (!longest) return;
+      metrics_.shed.add();
+      longest->close();
+    }
   }
   void release(std::size_t bytes) override {
     if (bytes == 0) return;
     ASSERT(bytes <= memory);
     memory -= bytes;
-    metrics_.memory_bytes.set(static_cast<std::int64_t>(memory));
+    count_memory();
     if (waiting.empty() || resuming) return;
     resuming = true;
     loop.post([weak = weak_from_this()] {
@@ -138,15 +167,21 @@ struct TcpServer::State final : ConnectionHost, std::enable_shared_from_this<Sta
     connection->start();
     if (!sweeping) {
       sweeping = true;
-      sweep.wake_at(now() + sweep_period);
+      sweep.wake_at(now() + std::min(sweep_period, options_.frame_grace));
     }
   }
 
   void check_idle() {
     const Instant at = now();
-    for (const auto& connection : all()) connection->check_idle(at);
+    for (const auto& connection : all()) {
+      if (!waiting.empty() && connection->dawdles(at)) {
+        metrics_.shed.add();
+        connection->close();
+      }
+      connection->check_idle(at);
+    }
     sweeping = !connections.empty();  // a server without clients does not wake up
-    if (sweeping) sweep.wake_at(at + sweep_period);
+    if (sweeping) sweep.wake_at(at + std::min(sweep_period, options_.frame_grace));
   }
 
   std::vector<std::shared_ptr<Connection>> all() const {
@@ -165,9 +200,9 @@ struct TcpServer::State final : ConnectionHost, std::enable_shared_from_this<Sta
   std::map<ConnectionId, std::shared_ptr<Connection>> connections;
   std::vector<ConnectionId> dirty;
   std::deque<ConnectionId> waiting;
-  std::size_t memory = 0;
+  std::size_t memory = 0, beginnings = 0;
   std::uint64_t next_id = 1;
-  bool stopping_ = false, resuming = false, sweeping = false;
+  bool stopping_ = false, resuming = false, sweeping = false, shedding = false;
   Alarm sweep, accept_again;
 };
 

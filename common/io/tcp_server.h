@@ -18,18 +18,23 @@ namespace edgelog::io {
 
 struct TcpServerOptions {
   std::string host = "127.0.0.1";
-  std::uint16_t port = 0;                    // 0: any, see port()
-  std::size_t connections_max = 4000;        // more are closed at once
-  std::size_t frame_bytes_max = 100 << 20;   // Kafka's socket.request.max.bytes
-  std::size_t memory_bytes_max = 256 << 20;  // half-received frames and unsent replies, all connections
-  std::size_t in_flight_max = 32;            // unanswered requests per connection; then it is not read
-  std::size_t unsent_bytes_max = 1 << 20;    // per connection; above it no further request is taken
-  Duration idle_max = seconds(600);          // Kafka's connections.max.idle.ms
-  Duration stalled_max = seconds(60);        // mid-frame or mid-reply without a byte moving
+  std::uint16_t port = 0;                   // 0: any, see port()
+  std::size_t connections_max = 4000;       // more are closed at once
+  std::size_t frame_bytes_max = 100 << 20;  // Kafka's socket.request.max.bytes
+  // Half-received frames and unsent replies, all connections. At it, large frames wait for room; a quarter
+  // above it, who has held memory for longest is closed.
+  std::size_t memory_bytes_max = 256 << 20;
+  std::size_t in_flight_max = 32;          // unanswered requests per connection; then it is not read
+  std::size_t unsent_bytes_max = 1 << 20;  // per connection; above it no further request is taken
+  Duration idle_max = seconds(600);        // Kafka's connections.max.idle.ms
+  Duration stalled_max = seconds(60);      // mid-frame or mid-reply without a byte moving
+  // While others wait for memory, a large frame that comes slower than this is closed after the grace.
+  std::size_t frame_bytes_per_second_min = 1 << 20;
+  Duration frame_grace = seconds(5);
 };
 
 struct TcpServerMetrics {
-  Counter accepted, refused, bad_frames, timed_out, bytes_in, bytes_out, requests;
+  Counter accepted, refused, bad_frames, timed_out, shed, bytes_in, bytes_out, requests;
   Gauge connections, memory_bytes;
 };
 

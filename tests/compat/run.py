@@ -16,7 +16,7 @@ if __name__ == '__main__':  # Debian's own Python has Debian's python3-confluent
         if sys.executable != '/usr/bin/python3' and os.path.exists('/usr/bin/python3'):
             os.execv('/usr/bin/python3', ['/usr/bin/python3', *sys.argv])
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import kafka, suite_raw, targets
+import kafka, suite_hostile, suite_raw, targets
 
 CI = os.environ.get('CI') == 'true'
 
@@ -59,9 +59,10 @@ class Result(unittest.TestResult):
         self.explain(test, err)
 
 
-def suites(java):
+def suites(java, target):
     """The classes of tests that can run here; missing Debian packages are named."""
     found, missing = [suite_raw.Raw], []
+    if target == 'edgelog': found.append(suite_hostile.Hostile)
     try:
         import suite_librdkafka
         found.append(suite_librdkafka.Librdkafka)
@@ -96,7 +97,7 @@ def run_target(make, name, args, totals):
         print(f'{"FAIL" if CI else "SKIP"} {name}: {why}', flush=True)
         totals['failed' if CI else 'skipped'] += 1
         return
-    classes, missing = suites(args.java or args.target != 'edgelog')
+    classes, missing = suites(args.java or args.target != 'edgelog', name)
     for text in missing:
         print(f'{"FAIL" if CI else "SKIP"} {name}: {text}', flush=True)
         totals['failed' if CI else 'skipped'] += 1

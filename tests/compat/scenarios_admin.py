@@ -228,3 +228,28 @@ def ids_of_producers(p):
     p.note('time-out -1', ask(1, timeout_ms=-1))
     p.note('time-out 0', ask(1, timeout_ms=0))
     p.note('empty transactional id', shape(p, p.call('InitProducerId', 4, transactional_id='')))
+
+
+@scenario
+def what_is_said_first(p):
+    """Requests with two faults, found by differential.py: which of them is answered."""
+    t, g = p.topic('first', min_insync_replicas=2), 'first-' + p.suffix
+    def create(**more):
+        topic = {'name': t + '-new', 'partitions': 1, 'replication': 1, **more}
+        return p.call('CreateTopics', 4, validate_only=True, topics=[topic])['topics'][0]['error']
+    bad, hole = [{'name': 'flush.messages', 'value': '0'}], [{'index': 0, 'brokers': [1]}, {'index': 2, 'brokers': [1]}]
+    p.note('configuration and replication', create(configs=bad, replication=2))
+    p.note('configuration and partitions', create(configs=bad, partitions=-2))
+    p.note('configuration and assignment', create(configs=bad, partitions=-1, replication=-1, assignments=hole))
+    p.note('name and assignment', create(name='', partitions=-1, replication=-1, assignments=hole))
+    p.note('there already, and assignment', create(name=t, partitions=-1, replication=-1, assignments=hole))
+    p.group('first')
+    p.note('there already, and internal', create(name='__consumer_offsets', replication=0))
+    p.note('retention.bytes below -1', create(configs=[{'name': 'retention.bytes', 'value': '-5'}]))
+    p.note('a mark of later versions, no such partition', p.offset(t, -4, partition=9, version=4)['error'])
+    p.note('no batch, too few replicas', p.produce(t, b'')['error'])
+    p.note('no batch, acks 5', p.produce(t, b'', acks=5)['error'])
+    p.note('acks 5, too few replicas', p.produce(t, batch([b'a']), acks=5)['error'])
+    p.note('no batch, internal', p.produce('__consumer_offsets', b'')['error'])
+    p.note('no batch, unknown topic', p.produce('nobody-made-this-' + p.suffix, b'')['error'])
+    p.note('offsets of an unknown group and partition', shape(p, p.call('OffsetDelete', 0, group=g, topics=[{'name': t, 'partitions': [{'index': 9}]}])))

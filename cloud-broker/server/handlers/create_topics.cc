@@ -50,15 +50,19 @@ MetadataDecision decide(World& world, const Context& context, const Request::Top
     return refuse(ErrorCode::topic_authorization_failed, not_authorized);
   }
   NewTopic wanted{topic.name, topic.num_partitions, topic.replication_factor, {}};
+  MetadataDecision bad;
   if (!topic.assignments.empty()) {
-    if (MetadataDecision bad = check_assignments(world, topic, wanted); bad.error != ErrorCode::none) return bad;
+    bad = check_assignments(world, topic, wanted);
   }
   for (const auto& config : topic.configs) {
     if (!config.value)
       return refuse(ErrorCode::invalid_config, "Null value not supported for topic configs: " + config.name);
     wanted.config[config.name] = *config.value;
   }
-  return world.controller.create(wanted, world.metadata.fresh_id());
+  if (bad.error == ErrorCode::none) return world.controller.create(wanted, world.metadata.fresh_id());
+  // What is wrong with the name or the configuration is said first.
+  MetadataDecision other = world.controller.create({wanted.name, 1, 1, wanted.config}, Uuid{});
+  return other.error == ErrorCode::none || other.error == ErrorCode::policy_violation ? bad : other;
 }
 
 void fill(Response::Topic& out, const TopicRecord::Value& made) {

@@ -141,6 +141,7 @@ void handle_describe_configs(World& world, const Context& context, const wire::D
       out.error_code = ErrorCode::invalid_request;
       out.error_message = "Unsupported resource type: " + std::to_string(wanted.resource_type);
     }
+    if (out.error_code == ErrorCode::none) out.error_message = "";  // as Kafka, which has null for none elsewhere
   }
   world.replies.send(context, response);
 }

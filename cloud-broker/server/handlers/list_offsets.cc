@@ -64,10 +64,10 @@ Answer answer_one(World& world, const Context& context, const std::string& topic
   Partition* partition = world.find(topic, wanted.partition_index);
   if (!world.authorizer.allows(context, Operation::describe, Resource::topic, topic)) {
     answer.error_code = ErrorCode::topic_authorization_failed;
-  } else if (partition == nullptr) {
-    answer.error_code = ErrorCode::unknown_topic_or_partition;
   } else if (context.version < known_since(wanted.timestamp)) {
     answer.error_code = ErrorCode::unsupported_version;
+  } else if (partition == nullptr) {
+    answer.error_code = ErrorCode::unknown_topic_or_partition;
   } else if (!partition->damage().empty()) {
     answer.error_code = ErrorCode::kafka_storage_error;
   } else {

@@ -43,13 +43,15 @@ void handle_offset_delete(World& world, const Context& context, const wire::Offs
       places.push_back({response->topics.size() - 1, out.partitions.size() - 1});
     }
   }
+  const auto unknown = std::make_shared<bool>(false);  // which goes before what is wrong with partitions
   world.groups.write<Errors>(
       context.at, request.group_id,
       [&](group::Coordinator& coordinator, group::Effects& effects) {
+        *unknown = coordinator.describe(request.group_id).state == "Dead";
         return coordinator.remove_offsets(context.at, request.group_id, wanted, effects);
       },
-      [&world, kept = without_frame(context), response, places](ErrorCode error, const Errors& errors) {
-        response->error_code = error;
+      [&world, kept = without_frame(context), response, places, unknown](ErrorCode error, const Errors& errors) {
+        response->error_code = error == ErrorCode::none && *unknown ? ErrorCode::group_id_not_found : error;
         for (std::size_t i = 0; i < places.size(); ++i) {
           if (errors[i] == ErrorCode::group_id_not_found)
             response->error_code = errors[i];

@@ -125,13 +125,15 @@ AppendResult append(World& world, const Context& context, Partition& partition, 
 }
 
 Refusal check_partition(const World& world, const Context& context, const std::string& topic,
-                        const Partition* partition, std::int16_t acks) {
+                        const Partition* partition, Bytes records, std::int16_t acks) {
   if (!world.authorizer.allows(context, Operation::write, Resource::topic, topic)) {
     return {ErrorCode::topic_authorization_failed, not_authorized, {}};
   }
-  if (is_internal(topic)) return {ErrorCode::invalid_topic, "An internal topic is written by the broker only.", {}};
   if (partition == nullptr) return {ErrorCode::unknown_topic_or_partition, {}, {}};
+  Bytes batch;
+  if (Refusal refusal = check_shape(context, records, batch); refusal.error != ErrorCode::none) return refusal;
   if (acks < -1 || acks > 1) return {ErrorCode::invalid_required_acks, {}, {}};
+  if (is_internal(topic)) return {ErrorCode::invalid_topic, "An internal topic is written by the broker only.", {}};
   if (acks == -1 && partition->settings().min_insync_replicas > world.controller.settings().brokers) {
     return {ErrorCode::not_enough_replicas, {}, {}};
   }
@@ -145,7 +147,7 @@ Answer produce_one(World& world, const Context& context, const std::string& topi
   answer.index = wanted.index;
   answer.base_offset = Offset{-1};
   partition = world.find(topic, wanted.index);
-  Refusal refusal = check_partition(world, context, topic, partition, acks);
+  Refusal refusal = check_partition(world, context, topic, partition, wanted.records.value_or(Bytes{}), acks);
   Checked checked;
   if (refusal.error == ErrorCode::none) {
     refusal = check_batch(world, context, wanted.records.value_or(Bytes{}), partition->settings(), checked);

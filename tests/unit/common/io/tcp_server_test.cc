@@ -226,6 +226,63 @@ TEST_F(TcpServerTest, LargeFramesShareTheMemoryOneAfterTheOther) {
   sender.join();
 }
 
+TEST_F(TcpServerTest, WhoHasOwedMemoryForLongestIsClosedFirst) {
+  TcpServerOptions options;
+  options.memory_bytes_max = 32 << 20;
+  options.unsent_bytes_max = 64 << 20;
+  serve(options);
+  constexpr int answers = 6;  // of 4 MiB; the kernel's buffers hold one or two of them
+  std::string ask;
+  for (int i = 0; i < answers; ++i) ask += Client::frame("big");
+  std::vector<std::unique_ptr<Client>> slow;
+  for (int i = 0; i < 4; ++i) {
+    slow.push_back(std::make_unique<Client>(port));
+    slow.back()->send_raw(ask);
+    Client quick(port);
+    quick.send("after it");
+    EXPECT_EQ(quick.receive(), "after it");
+  }
+  for (int i = 0; i < answers; ++i) EXPECT_EQ(slow.back()->receive().size(), 4u << 20);
+  EXPECT_GE(server->metrics().shed.value(), 1u);
+  int whole = 0;
+  for (int i = 0; i < answers; ++i) whole += slow.front()->receive().size() == 4u << 20 ? 1 : 0;
+  EXPECT_LT(whole, answers);
+}
+
+TEST_F(TcpServerTest, BeginningsOfFramesCount) {
+  TcpServerOptions options;
+  options.memory_bytes_max = 1 << 20;
+  serve(options);
+  const std::string beginning = Client::frame(std::string(60'000, 'x')).substr(0, 50'000);
+  std::vector<std::unique_ptr<Client>> many;
+  for (int i = 0; i < 60; ++i) {
+    many.push_back(std::make_unique<Client>(port));
+    many.back()->send_raw(beginning);
+    Client quick(port);
+    quick.send("x");
+    EXPECT_EQ(quick.receive(), "x");
+  }
+  EXPECT_EQ(many.front()->receive(), "<end>");
+  many.back()->send_raw(std::string(10'004, 'x'));
+  EXPECT_EQ(many.back()->receive().size(), 60'000u);
+  EXPECT_LE(server->metrics().memory_bytes.value(), (1 << 20) * 5 / 4);
+}
+
+TEST_F(TcpServerTest, ALargeFrameThatDoesNotComeGivesWayToOnesThatDo) {
+  TcpServerOptions options;
+  options.memory_bytes_max = 3 << 20;
+  options.frame_grace = milliseconds(100);
+  serve(options);
+  Client dawdler(port), other(port);
+  const std::string body(2 << 20, 'm');
+  dawdler.send_raw(Client::frame(body).substr(0, 5));
+  while (server->metrics().memory_bytes.value() < 2 << 20) std::this_thread::yield();
+  other.send(body);
+  EXPECT_EQ(other.receive(), body);
+  EXPECT_EQ(dawdler.receive(), "<end>");
+  EXPECT_EQ(server->metrics().shed.value(), 1u);
+}
+
 TEST_F(TcpServerTest, TooManyConnectionsAreRefused) {
   TcpServerOptions options;
   options.connections_max = 1;
