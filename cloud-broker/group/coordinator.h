@@ -6,6 +6,7 @@
 // their numbers: README.md. Shard thread only; requests come checked for an empty group id.
 #include <map>
 #include <queue>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,7 @@ class Coordinator {
   std::vector<ErrorCode> remove_offsets(At at, const std::string& group,
                                         const std::vector<std::pair<std::string, PartitionIndex>>& partitions,
                                         Effects& effects);
+  std::set<std::string> topics() const;  // for which something is committed
   // A topic is gone: so are all offsets committed for it.
   void topic_removed(const std::string& topic, Effects& effects);
 

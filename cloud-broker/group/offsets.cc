@@ -73,6 +73,13 @@ std::vector<ErrorCode> Coordinator::remove_offsets(
   return errors;
 }
 
+std::set<std::string> Coordinator::topics() const {
+  std::set<std::string> out;
+  for (const auto& [id, group] : groups_)
+    for (const auto& [key, offset] : group.offsets) out.insert(key.first);
+  return out;
+}
+
 void Coordinator::topic_removed(const std::string& topic, Effects& effects) {
   for (const auto& [id, group] : groups_) {
     for (auto at = group.offsets.lower_bound({topic, PartitionIndex{INT32_MIN}});

@@ -1,6 +1,7 @@
 #include "cloud-broker/server/group_service.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "common/base/assert.h"
@@ -30,7 +31,15 @@ GroupService::GroupService(Store& store, CommitWaits& waits, InternalLog& log, C
 
 Status GroupService::start(At at) {
   const Topic* topic = controller_.find(offsets_topic);
-  return topic != nullptr ? load(at, *topic) : Status(Ok{});
+  if (topic == nullptr) return Ok{};
+  TRY(load(at, *topic));
+  // A topic's deletion is durable before that of its offsets: the process may have ended in between.
+  std::set<std::string> gone;
+  for (const Shard& shard : shards_)
+    for (const std::string& name : shard.coordinator->topics())
+      if (controller_.find(name) == nullptr) gone.insert(name);
+  for (const std::string& name : gone) topic_removed(at, name);
+  return Ok{};
 }
 
 Status GroupService::load(At at, const Topic& topic) {

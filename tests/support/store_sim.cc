@@ -350,7 +350,8 @@ void StoreSim::check_numbers() {
       expect(flips_ > 0, StoreCheck::damage, "damage without a flipped bit: " + p->damage());
       continue;
     }
-    expect(p->log_start().value() >= model.log_start, StoreCheck::monotonic, "log start went back");
+    expect(p->log_start().value() >= model.log_start, StoreCheck::monotonic,
+           fmt::format("p{}: log start {} went back to {}", number, model.log_start, p->log_start().value()));
     model.log_start = p->log_start().value();
     expect(p->log_start() <= p->committed() && p->committed() <= p->flushed() && p->flushed() <= p->end(),
            StoreCheck::monotonic, "start <= committed <= flushed <= end");
@@ -512,7 +513,8 @@ void StoreSim::compare(int number, ModelPartition& model, Partition& p) {
     }
     model.batches.pop_back();
   }
-  expect(model.end() == p.end().value() || model.batches.empty(), StoreCheck::order, "the log ends within a batch");
+  expect(model.end() == p.end().value() || model.batches.empty(), StoreCheck::order,
+         fmt::format("p{} ends at {}, within a batch that ends at {}", number, p.end().value(), model.end()));
   model.acknowledged = model.acknowledged_before = p.committed().value();
   std::int64_t at = p.log_start().value();
   while (at < p.committed().value()) {

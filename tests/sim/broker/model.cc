@@ -120,6 +120,11 @@ void Model::fetched(const std::string& group, const Where& at, std::int64_t offs
   model.floor = std::max(model.floor, offset);
 }
 
+bool Model::has_offsets(const std::string& group) const {
+  return std::any_of(offsets.begin(), offsets.end(),
+                     [&](const auto& each) { return each.first.first == group && each.second.floor >= 0; });
+}
+
 void Model::handed_out(std::int64_t producer) {
   expect(producer >= 0 && ids_.insert(producer).second, Check::ids,
          fmt::format("producer id {} was handed out before", producer));
@@ -152,6 +157,48 @@ void Model::soften() {
   for (auto& [name, model] : topics) model.must = model.must_before;
   for (auto& [key, model] : offsets) model.floor = model.floor_before;
   ids_ = ids_before_;
+}
+
+// ---- what is true of generations
+
+void GroupModel::restarted() { seen_ = synced_; }
+
+void GroupModel::joined(Model& model, std::size_t number, std::int32_t generation, const std::string& id,
+                        const std::string& leader) {
+  const auto whose = ids_.try_emplace(id, number).first;
+  model.expect(whose->second == number, Check::generations, "two members have the id " + id);
+  if (model.flips > 0) return;
+  if (generation == 1 && !model.has_offsets("crew")) seen_ = synced_ = 0;  // all went, nothing was kept: another group
+  model.expect(generation >= seen_ && (generation > synced_ || leader == leader_), Check::generations,
+               fmt::format("generation {} of {} after {} of {}", generation, leader, synced_, leader_));
+  seen_ = std::max(seen_, generation);
+  leaders_[generation] = leader;
+}
+
+void GroupModel::synced(Model& model, std::int32_t generation, const std::string& id, const std::string& share) {
+  if (model.flips > 0) return;
+  model.expect(generation >= seen_, Check::generations,
+               fmt::format("a share of generation {} after one was in {}", generation, seen_));
+  if (generation > synced_) {
+    shares_.clear();
+    synced_ = generation;
+    leader_ = leaders_[generation];
+  }
+  const auto before = shares_.try_emplace(id, share).first;
+  model.expect(before->second == share, Check::owners,
+               fmt::format("{} owns {} and then {} in generation {}", id, before->second, share, generation));
+  for (const auto& [other, has] : shares_) {
+    if (other == id) continue;
+    for (const char slot : share)
+      model.expect(has.find(slot) == std::string::npos, Check::owners,
+                   fmt::format("{} and {} own {} in generation {}", id, other, slot, generation));
+  }
+}
+
+void GroupModel::accepted(Model& model, std::int32_t generation, std::string_view what) {
+  if (model.flips > 0) return;
+  model.expect(generation >= seen_, Check::generations,
+               fmt::format("{} of generation {} was accepted after {} began", what, generation, seen_));
 }
 
 }  // namespace edgelog::sim::shard

@@ -25,13 +25,26 @@ enum class Check : unsigned char {
   answers,
   ended,
   damage,
-  progress
+  progress,
+  generations,
+  owners,
+  deleted
 };
-inline constexpr std::array<std::string_view, 12> check_names{
-    "acknowledged is there",   "content as sent",        "once",
-    "order of each producer",  "high watermark",         "committed offsets",
-    "topics and partitions",   "producer ids used once", "errors only where excused",
-    "failed sync ends it all", "damage named, refused",  "all arrives in the end"};
+inline constexpr std::array<std::string_view, 15> check_names{"acknowledged is there",
+                                                              "content as sent",
+                                                              "once",
+                                                              "order of each producer",
+                                                              "high watermark",
+                                                              "committed offsets",
+                                                              "topics and partitions",
+                                                              "producer ids used once",
+                                                              "errors only where excused",
+                                                              "failed sync ends it all",
+                                                              "damage named, refused",
+                                                              "all arrives in the end",
+                                                              "generations of a group",
+                                                              "one owner of each partition",
+                                                              "deleted topics stay deleted"};
 
 struct Known {
   std::int64_t end = 0, producer = 0;
@@ -72,6 +85,7 @@ class Model {
   void damaged(const Where& at);
   void committed(const std::string& group, const Where& at, std::int64_t offset);
   void fetched(const std::string& group, const Where& at, std::int64_t offset, std::string_view metadata);
+  bool has_offsets(const std::string& group) const;  // some are known to be committed
   void handed_out(std::int64_t producer);
   void has_partitions(const std::string& topic, int count);
 
@@ -91,6 +105,24 @@ class Model {
 
   std::function<void(std::string)> fail_;
   std::set<std::int64_t> ids_, ids_before_;
+};
+
+// What the members of a group were told. A generation is one from the first answered share of it on: then it is
+// durable.
+class GroupModel {
+ public:
+  void restarted();
+  void joined(Model& model, std::size_t number, std::int32_t generation, const std::string& id,
+              const std::string& leader);
+  void synced(Model& model, std::int32_t generation, const std::string& id, const std::string& share);
+  void accepted(Model& model, std::int32_t generation, std::string_view what);
+
+ private:
+  std::map<std::string, std::size_t> ids_;  // whose they are
+  std::map<std::int32_t, std::string> leaders_;
+  std::map<std::string, std::string> shares_;  // of synced_
+  std::string leader_;
+  std::int32_t seen_ = 0, synced_ = 0;  // the newest generation told by this process; and with a share
 };
 
 }  // namespace edgelog::sim::shard

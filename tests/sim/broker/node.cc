@@ -61,6 +61,7 @@ void World::start() {
   if (made && disk_.sync_failed() && !frozen_ && !fatal_) fail("it started although a sync failed");
   if (made) {
     shard_ = std::move(*made);
+    group_.restarted();
     say("started");
     return;
   }
@@ -219,6 +220,9 @@ void World::step() {
 }
 
 std::string World::busy() const {
+  for (const auto& member : members_)
+    if (!member.synced || member.generation != members_.front().generation)
+      return fmt::format("member {} in generation {}", &member - members_.data(), member.generation);
   for (const auto& connection : connections_)
     if (!connection.asked.empty()) return std::string(connection.asked.front().api->name);
   for (const auto& producer : producers_) {
@@ -246,6 +250,7 @@ void World::liveness() {
   for (; round < 400 && !failed() && !refused_ && !(round > 20 && busy().empty()); ++round) {
     if (round < 10) clients_act();
     for (auto& producer : producers_) produce(producer);
+    for (auto& member : members_) member_acts(member);
     for (auto& connection : connections_)
       while (deliver(connection)) {
       }
@@ -280,7 +285,7 @@ SeedResult World::run() {
   draw();
   make_clients();
   start();
-  const int steps = static_cast<int>(random_.between(200, chance(1, 8) ? 4000 : 900));
+  const int steps = static_cast<int>(random_.between(400, chance(1, 8) ? 6000 : 2400));
   for (int i = 0; i < steps && !failed() && !refused_; ++i) step();
   if (!failed() && !refused_) liveness();
   if (refused_) say("refused: an operator is needed");

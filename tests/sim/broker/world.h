@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <deque>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -16,6 +17,8 @@
 #include "tests/support/sim_disk.h"
 
 namespace edgelog::sim::shard {
+
+inline constexpr std::size_t auditor = 0, administrator = 1, first_client = 2;  // connections
 
 enum class Fault : unsigned char {
   kill,
@@ -30,9 +33,12 @@ enum class Fault : unsigned char {
   dropped,
   answer_lost,
   new_producer,
-  clean_stop
+  clean_stop,
+  silent_member,
+  member_leaves,
+  deleted_topic
 };
-inline constexpr std::array<std::string_view, 13> fault_names{"kill",
+inline constexpr std::array<std::string_view, 16> fault_names{"kill",
                                                               "power cut",
                                                               "crash between two effects",
                                                               "slow sync",
@@ -44,7 +50,10 @@ inline constexpr std::array<std::string_view, 13> fault_names{"kill",
                                                               "connection dropped",
                                                               "answer lost",
                                                               "new producer",
-                                                              "clean stop"};
+                                                              "clean stop",
+                                                              "silent member",
+                                                              "member leaves",
+                                                              "topic deleted"};
 
 struct Weather {
   bool kills = false, power = false, within = false, slow = false, sync_fails = false, write_fails = false;
@@ -97,7 +106,21 @@ struct Committer {
   std::string group;
   std::vector<Model::Where> at;
   std::int64_t next = 0;
-  bool asking = false;
+  bool asking = false, reads_only = false;
+};
+struct Member {
+  std::size_t connection = 0;
+  std::string id, owned;            // slots, as digits
+  std::vector<std::string> others;  // of the leader: all
+  std::int32_t generation = -1;
+  Instant silent_until{};
+  bool asking = false, synced = false;
+};
+struct BriefTopic {
+  std::size_t connection = 0;
+  std::int64_t life = 1, end = 0;  // of this life: acknowledged up to
+  bool asking = false, asked = false, there = false, durable = false, committed = false, ends = false, deleting = false;
+  Buffer batch;
 };
 
 class World final : public Clients {
@@ -151,7 +174,7 @@ class World final : public Clients {
   bool answer(Connection& to);
   void drop(Connection& connection);
 
-  // clients.cc
+  // clients.cc, and one file for each kind of client
   void make_clients();
   void clients_act();
   void administer();
@@ -164,6 +187,27 @@ class World final : public Clients {
   void commit(Committer& committer);
   void read_offsets(Committer& committer);
   void look_at_offsets(Consumer& consumer);
+
+  // member.cc
+  void member_acts(Member& member);
+  void join(Member& member);
+  void sync(Member& member);
+  void heartbeat(Member& member);
+  void leave(Member& member);
+  void commit_as(Member& member);
+  bool out_of_group(Member& member, wire::ErrorCode error);
+
+  // brief_topic.cc
+  void brief_acts();
+  void create_brief();
+  void write_brief();
+  void read_brief();
+  void offsets_of_brief();
+  void delete_brief();
+  void brief_gone(wire::ErrorCode error);
+  bool brief_told(wire::ErrorCode error, std::initializer_list<wire::ErrorCode> good);
+
+  // auditor.cc
   void audit();
   void audit_topics();
   bool audit_partition(const Model::Where& at);
@@ -180,7 +224,10 @@ class World final : public Clients {
   std::deque<Connection> connections_;  // the first one is the auditor's
   std::vector<Producer> producers_;
   std::vector<Consumer> consumers_;
-  std::vector<Committer> committers_;
+  std::vector<Committer> committers_;  // the last one reads what members commit
+  std::vector<Member> members_;
+  GroupModel group_;
+  BriefTopic brief_;
   std::uint64_t connection_ids_ = 0, freeze_after_ = 0, starts_ = 0, edge_ids_ = 0;
   std::int32_t correlation_ = 0;
   bool turn_ = false, fatal_ = false, frozen_ = false, full_ = false, was_full_ = false, admin_asking_ = false;

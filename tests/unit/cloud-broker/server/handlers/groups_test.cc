@@ -183,6 +183,22 @@ TEST_F(Groups, ADeletedTopicTakesItsOffsetsAlong) {
   EXPECT_EQ(fetched(9), -1);
 }
 
+// Seed 1119 of the broker's simulator: the deletion was durable and answered, the process died before that of the
+// offsets was.
+TEST_F(Groups, OffsetsOfADeletedTopicDoNotOutliveACrash) {
+  create_topic("a");
+  ask<wire::OffsetCommitResponse>(commit_request("", -1, 5));
+  wire::DeleteTopicsRequest gone;
+  gone.topics.push_back({"a", {}});
+  const Ticket ticket = send(gone, wire::DeleteTopicsRequest::api.last);
+  shard->end_of_turn(at);
+  disk.complete_all();
+  ASSERT_TRUE(answered(ticket));
+  restart();
+  create_topic("a");
+  EXPECT_EQ(fetched(9), -1);
+}
+
 TEST_F(Groups, OffsetsAreDeletedOneByOne) {
   create_topic("a");
   ask<wire::OffsetCommitResponse>(commit_request("", -1, 5));

@@ -1,0 +1,78 @@
+// Consumers read on from where they stand.
+#include <algorithm>
+
+#include "common/record/batch.h"
+#include "common/record/check.h"
+#include "common/wire/all.h"
+#include "tests/sim/broker/world.h"
+
+namespace edgelog::sim::shard {
+
+using wire::ErrorCode;
+
+void World::consume(Consumer& consumer) {
+  if (consumer.asking) return;
+  consumer.asking = true;
+  wire::FetchRequest request;
+  request.max_wait_ms = wire::Millis{static_cast<std::int32_t>(random_.between(0, 800))};
+  request.min_bytes = static_cast<std::int32_t>(chance(1, 2) ? 1 : random_.between(0, 5000));
+  request.max_bytes = static_cast<std::int32_t>(random_.between(1, 100'000));
+  auto& topic = request.topics.emplace_back();
+  topic.topic = consumer.at.first;
+  wire::FetchRequest::Topic::Partition partition;
+  partition.partition = PartitionIndex{consumer.at.second};
+  partition.fetch_offset = Offset{consumer.position};
+  partition.partition_max_bytes = static_cast<std::int32_t>(random_.between(1, 60'000));
+  topic.partitions.push_back(partition);
+  const auto number = static_cast<std::size_t>(&consumer - consumers_.data());
+  ask<wire::FetchResponse>(
+      consumer.connection, request, version_of<wire::FetchRequest>(12),
+      [this, at = consumer.at, from = consumer.position](const auto& response) {
+        const auto& each = response.topics.at(0).partitions.at(0);
+        say("  {}-{} from {}: error {}, end {}", at.first, at.second, from, static_cast<int>(each.error_code),
+            each.high_watermark.value());
+        if (each.error_code == ErrorCode::kafka_storage_error) return model_.damaged(at);
+        if (each.error_code == ErrorCode::unknown_topic_or_partition && model_.topics[at.first].must <= at.second)
+          return;
+        const bool gone = each.error_code == ErrorCode::offset_out_of_range &&
+                          (model_.topics[at.first].retains || model_.flips > 0 || model_.partitions[at].must < from);
+        if (gone || !model_.expect(each.error_code == ErrorCode::none, Check::answers,
+                                   fmt::format("error {} for a fetch", static_cast<int>(each.error_code))))
+          return;
+        model_.watermark(at, each.high_watermark.value(), std::max<std::int64_t>(0, each.log_start_offset.value()));
+        model_.served(at, from, each.high_watermark.value(), each.records.value_or(Bytes{}));
+      },
+      [this, number](const auto* response) {
+        Consumer& asked = consumers_[number];
+        asked.asking = false;
+        if (response == nullptr) return;
+        const auto& each = response->topics.at(0).partitions.at(0);
+        if (each.error_code == ErrorCode::offset_out_of_range) asked.position = model_.partitions[asked.at].must;
+        Bytes rest = each.records.value_or(Bytes{});
+        while (const auto batch = record::next_batch(rest))
+          asked.position = record::parse_header(*batch)->next_offset().value();
+      });
+}
+
+void World::look_at_offsets(Consumer& consumer) {
+  if (consumer.asking) return;
+  consumer.asking = true;
+  wire::ListOffsetsRequest request;
+  auto& topic = request.topics.emplace_back();
+  topic.name = consumer.at.first;
+  topic.partitions.push_back({PartitionIndex{consumer.at.second}, LeaderEpoch{-1}, -1});
+  const auto number = static_cast<std::size_t>(&consumer - consumers_.data());
+  ask<wire::ListOffsetsResponse>(
+      consumer.connection, request, version_of<wire::ListOffsetsRequest>(),
+      [this, at = consumer.at](const auto& response) {
+        const auto& each = response.topics.at(0).partitions.at(0);
+        if (each.error_code == ErrorCode::kafka_storage_error) return model_.damaged(at);
+        if (model_.expect(each.error_code == ErrorCode::none || model_.flips > 0, Check::answers,
+                          "error for offsets") &&
+            each.error_code == ErrorCode::none)
+          model_.watermark(at, each.offset.value(), 0);
+      },
+      [this, number](const auto*) { consumers_[number].asking = false; });
+}
+
+}  // namespace edgelog::sim::shard

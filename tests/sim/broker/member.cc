@@ -1,0 +1,191 @@
+// Members of one group: they join, share slots out, show that they live, commit what they own, leave, and fall silent.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "common/wire/all.h"
+#include "tests/sim/broker/world.h"
+
+namespace edgelog::sim::shard {
+
+using wire::ErrorCode;
+
+namespace {
+constexpr int slots = 4;  // shared out among the members; each stands for a partition
+const std::string crew = "crew";
+}  // namespace
+
+// What a member may be told at any time: what it believed is not so any more. False: that is no excuse.
+bool World::out_of_group(Member& member, ErrorCode error) {
+  const bool storage = error == ErrorCode::coordinator_not_available && (was_full_ || model_.flips > 0);
+  const bool unknown = error == ErrorCode::unknown_member_id || error == ErrorCode::group_id_not_found;
+  if (unknown) member.id.clear();
+  if (error == ErrorCode::member_id_required || error == ErrorCode::rebalance_in_progress ||
+      error == ErrorCode::illegal_generation || unknown)
+    member.generation = -1;
+  return storage || member.generation < 0;
+}
+
+void World::member_acts(Member& member) {
+  if (member.asking || at_.now < member.silent_until) return;
+  if (!ending_ && chance(1, 60)) {
+    fault(Fault::silent_member);
+    member.silent_until = at_.now + seconds(30);
+    return;
+  }
+  if (member.generation < 0) return join(member);
+  if (!member.synced) return sync(member);
+  if (!ending_ && chance(1, 25)) return leave(member);
+  if (!ending_ && !member.owned.empty() && chance(1, 2)) return commit_as(member);
+  heartbeat(member);
+}
+
+void World::join(Member& member) {
+  wire::JoinGroupRequest request;
+  request.group_id = crew;
+  request.session_timeout_ms = wire::Millis{40'000};
+  request.rebalance_timeout_ms = wire::Millis{40'000};
+  request.member_id = member.id;
+  request.protocol_type = "consumer";
+  request.protocols.push_back({"range", as_bytes(crew)});
+  member.asking = true;
+  const auto number = static_cast<std::size_t>(&member - members_.data());
+  ask<wire::JoinGroupResponse>(
+      member.connection, request, version_of<wire::JoinGroupRequest>(),
+      [this, number](const auto& response) {
+        say("  member {}: error {}, generation {} of {}", number, static_cast<int>(response.error_code),
+            response.generation_id, response.leader);
+        if (response.error_code == ErrorCode::none)
+          group_.joined(model_, number, response.generation_id, response.member_id, response.leader);
+      },
+      [this, number](const auto* response) {
+        Member& asked = members_[number];
+        asked.asking = false;
+        if (response == nullptr) return;
+        if (!response->member_id.empty()) asked.id = response->member_id;
+        if (response->error_code != ErrorCode::none) {
+          model_.expect(out_of_group(asked, response->error_code), Check::answers,
+                        fmt::format("error {} for a join", static_cast<int>(response->error_code)));
+          return;
+        }
+        asked.generation = response->generation_id;
+        asked.synced = false;
+        asked.owned.clear();
+        asked.others.clear();
+        for (const auto& each : response->members) asked.others.push_back(each.member_id);
+      });
+}
+
+// The leader shares the slots out.
+void World::sync(Member& member) {
+  wire::SyncGroupRequest request;
+  request.group_id = crew;
+  request.generation_id = member.generation;
+  request.member_id = member.id;
+  request.protocol_type = "consumer";
+  request.protocol_name = "range";
+  std::vector<std::string> shares(member.others.size());
+  const auto first = random_.below(slots);
+  for (std::uint64_t slot = 0; slot < slots && !shares.empty(); ++slot)
+    shares[(first + slot) % shares.size()].push_back(static_cast<char>('0' + slot));
+  for (std::size_t i = 0; i < shares.size(); ++i)
+    request.assignments.push_back({member.others[i], as_bytes(shares[i])});
+  member.asking = true;
+  const auto number = static_cast<std::size_t>(&member - members_.data());
+  ask<wire::SyncGroupResponse>(
+      member.connection, request, version_of<wire::SyncGroupRequest>(),
+      [this, number, generation = member.generation, id = member.id](const auto& response) {
+        say("  member {}: sync of {}: error {}, {}", number, generation, static_cast<int>(response.error_code),
+            as_text(response.assignment));
+        if (response.error_code == ErrorCode::none)
+          group_.synced(model_, generation, id, std::string(as_text(response.assignment)));
+      },
+      [this, number](const auto* response) {
+        Member& asked = members_[number];
+        asked.asking = false;
+        if (response == nullptr) return;
+        asked.synced = response->error_code == ErrorCode::none;
+        if (asked.synced) {
+          asked.owned = std::string(as_text(response->assignment));
+          return;
+        }
+        model_.expect(out_of_group(asked, response->error_code), Check::answers,
+                      fmt::format("error {} for a sync", static_cast<int>(response->error_code)));
+      });
+}
+
+void World::heartbeat(Member& member) {
+  wire::HeartbeatRequest request;
+  request.group_id = crew;
+  request.generation_id = member.generation;
+  request.member_id = member.id;
+  member.asking = true;
+  const auto number = static_cast<std::size_t>(&member - members_.data());
+  ask<wire::HeartbeatResponse>(
+      member.connection, request, version_of<wire::HeartbeatRequest>(),
+      [this, generation = member.generation](const auto& response) {
+        if (response.error_code == ErrorCode::none) group_.accepted(model_, generation, "a heartbeat");
+      },
+      [this, number](const auto* response) {
+        Member& asked = members_[number];
+        asked.asking = false;
+        if (response == nullptr || response->error_code == ErrorCode::none) return;
+        model_.expect(out_of_group(asked, response->error_code), Check::answers,
+                      fmt::format("error {} for a heartbeat", static_cast<int>(response->error_code)));
+      });
+}
+
+void World::leave(Member& member) {
+  fault(Fault::member_leaves);
+  wire::LeaveGroupRequest request;
+  request.group_id = crew;
+  request.member_id = member.id;
+  request.members.push_back({member.id, std::nullopt, std::nullopt});
+  member.asking = true;
+  const auto number = static_cast<std::size_t>(&member - members_.data());
+  ask<wire::LeaveGroupResponse>(member.connection, request, version_of<wire::LeaveGroupRequest>(), {},
+                                [this, number](const auto*) {
+                                  Member& asked = members_[number];
+                                  asked.asking = false;
+                                  asked.id.clear();
+                                  asked.generation = -1;
+                                });
+}
+
+// What comes from an older generation than the last one that anybody was told of is refused.
+void World::commit_as(Member& member) {
+  Committer& crews = committers_.back();
+  const auto slot = static_cast<std::size_t>(member.owned[random_.below(member.owned.size())] - '0');
+  if (slot >= crews.at.size()) return heartbeat(member);
+  const Model::Where at = crews.at[slot];
+  const std::int64_t offset = ++crews.next;
+  wire::OffsetCommitRequest request;
+  request.group_id = crew;
+  request.generation_id = member.generation;
+  request.member_id = member.id;
+  auto& topic = request.topics.emplace_back();
+  topic.name = at.first;
+  topic.partitions.push_back(
+      {PartitionIndex{at.second}, Offset{offset}, LeaderEpoch{-1}, -1, fmt::format("m{}", offset)});
+  model_.offsets[{crew, at}].asked = offset;
+  member.asking = true;
+  const auto number = static_cast<std::size_t>(&member - members_.data());
+  ask<wire::OffsetCommitResponse>(
+      member.connection, request, version_of<wire::OffsetCommitRequest>(),
+      [this, at, offset, generation = member.generation](const auto& response) {
+        if (response.topics.at(0).partitions.at(0).error_code != ErrorCode::none) return;
+        group_.accepted(model_, generation, "a commit");
+        model_.committed(crew, at, offset);
+      },
+      [this, number](const auto* response) {
+        Member& asked = members_[number];
+        asked.asking = false;
+        if (response == nullptr) return;
+        const ErrorCode error = response->topics.at(0).partitions.at(0).error_code;
+        if (error == ErrorCode::none) return;
+        model_.expect(out_of_group(asked, error) || model_.flips > 0, Check::answers,
+                      fmt::format("error {} for a member's commit", static_cast<int>(error)));
+      });
+}
+
+}  // namespace edgelog::sim::shard
