@@ -28,7 +28,8 @@ from pathlib import Path
 DIRECTORY = Path(__file__).resolve().parent
 ROOT = DIRECTORY.parent.parent
 sys.path[:0] = [str(ROOT / 'deploy'), str(DIRECTORY)]
-from procs import Process, Trouble, has_librdkafka, port_is_free, programs, say  # noqa: E402
+from procs import (Process, Stopped, Trouble, has_librdkafka, port_is_free, programs, raise_when_stopped,  # noqa: E402
+                   say)
 from scene import Scene  # noqa: E402
 
 HOUSE_TOPICS = ['door-motion', 'climate', 'house']
@@ -209,6 +210,7 @@ def arguments():
 
 def main():
     args = arguments()
+    raise_when_stopped()
     args.bin = programs(args.bin)
     wanted = ['edgelog-agent', 'edgelog-gateway', 'edgelog-firmware-sim', 'overheating',
               *([] if args.brokers or args.log != 'cloud-broker' else ['edgelog-broker'])]
@@ -242,4 +244,8 @@ def main():
 
 if __name__ == '__main__':
     os.environ.setdefault('PYTHONUNBUFFERED', '1')
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except Stopped as stopped:
+        say(f'{stopped}: stopped')
+        sys.exit(130)
