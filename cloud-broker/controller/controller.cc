@@ -79,14 +79,14 @@ MetadataDecision Controller::create(const NewTopic& wanted, const Uuid& fresh) c
     if (const auto why = refuse_config(name, value)) return refuse(ErrorCode::invalid_config, *why);
   }
   const std::int32_t partitions = wanted.partitions == -1 ? settings_.default_partitions : wanted.partitions;
-  if (partitions < 1)
-    return refuse(ErrorCode::invalid_partitions, "Number of partitions must be larger than 0, or -1 for the default.");
   if (wanted.replication_factor != -1 &&
       (wanted.replication_factor < 1 || wanted.replication_factor > settings_.brokers)) {
     return refuse(ErrorCode::invalid_replication_factor,
                   "Replication factor: " + std::to_string(wanted.replication_factor) +
                       " larger than available brokers: " + std::to_string(settings_.brokers) + ", or below 1.");
   }
+  if (partitions < 1)
+    return refuse(ErrorCode::invalid_partitions, "Number of partitions must be larger than 0, or -1 for the default.");
   if (static_cast<std::int32_t>(topics_.size()) >= settings_.topics_max ||
       partitions_ + partitions > settings_.partitions_max) {
     return refuse(ErrorCode::policy_violation, "This broker keeps " + std::to_string(settings_.topics_max) +
@@ -171,9 +171,7 @@ MetadataDecision Controller::alter(const std::string& name, const std::vector<Co
     }
   }
   const Topic* topic = find(name);
-  if (topic == nullptr)
-    return refuse(ErrorCode::unknown_topic_or_partition, "The topic '" + name + "' does not exist.");
-  TopicConfig config = topic->config;
+  TopicConfig config = topic != nullptr ? topic->config : TopicConfig{};  // bad values are said first
   for (const ConfigChange& change : changes) {
     const ConfigRow* row = find_topic_config(change.name);
     if (change.op == ConfigOp::remove) {
@@ -189,6 +187,11 @@ MetadataDecision Controller::alter(const std::string& name, const std::vector<Co
     const auto set = config.find(change.name);
     config[change.name] = change_list(set != config.end() ? set->second : std::string(row->fallback), change);
   }
+  for (const auto& [key, value] : config) {
+    if (const auto why = refuse_config(key, value)) return refuse(ErrorCode::invalid_config, *why);
+  }
+  if (topic == nullptr)
+    return refuse(ErrorCode::unknown_topic_or_partition, "The topic '" + name + "' does not exist.");
   return with_config(*topic, std::move(config));
 }
 

@@ -6,7 +6,7 @@ differ, the call and both answers are printed.
     differential.py --ports 21092,21192 --seeds 7 --calls 200    two that run already, Apache Kafka first
 
 What is meant to differ (docs/PROTOCOL.md) is not asked for. Ends with the count of calls and of differences."""
-import argparse, os, random, re, struct, sys, time
+import argparse, os, random, re, sys, time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from batches import batch
@@ -17,7 +17,7 @@ from scenarios_data import message_set
 CONFIGS = [('retention.ms', ('-1', '0', '100000', '-2', 'x', '9223372036854775807')), ('cleanup.policy', ('delete', 'compact', 'compact,delete', '', 'none')),
            ('max.message.bytes', ('0', '300', '1048588', '-1')), ('message.timestamp.type', ('CreateTime', 'LogAppendTime', 'x')), ('min.insync.replicas', ('1', '0', '2')),
            ('segment.ms', ('1', '0', '100000')), ('compression.type', ('producer', 'gzip', 'zstd', 'uncompressed', 'lzo')), ('retention.bytes', ('-1', '1000000', '-5')),
-           ('message.timestamp.after.max.ms', ('0', '3600000', '-1')), ('message.timestamp.before.max.ms', ('3600000', '9223372036854775807')), ('preallocate', ('true', 'maybe')),
+           ('message.timestamp.after.max.ms', ('7200000', '3600000', '-1')), ('message.timestamp.before.max.ms', ('3600000', '9223372036854775807')), ('preallocate', ('true', 'maybe')),
            ('delete.retention.ms', ('0', '86400000')), ('file.delete.delay.ms', ('0', '-1')), ('unclean.leader.election.enable', ('true', 'false')), ('no.such', ('1',)),
            ('flush.messages', ('1', '0')), ('index.interval.bytes', ('0', '4096')), ('max.compaction.lag.ms', ('0', '1', '100')), ('min.compaction.lag.ms', ('0', '200')), ('segment.jitter.ms', ('0', '5'))]
 NAMES = ('a b', '', '.', 'x' * 249, 'x' * 250, '__consumer_offsets', 'ünï')
@@ -116,7 +116,7 @@ class Run:
         if kind == 3: more['last_delta'] = 9
         if kind == 4: more['keys'] = [None] * len(values)
         if kind == 5: more['timestamps'] = [-1] * len(values)
-        if kind == 6: more['timestamps'] = [self.now + 10**10 + i for i in range(len(values))]
+        if kind == 6: more['timestamps'] = [self.now + 1_800_000 + i for i in range(len(values))]
         if kind == 7: more['attributes'] = 32; more['compress'] = None; more.update(producer=5, epoch=0, sequence=0)
         if 8 <= kind <= 13:
             id = self.r.choice((9001, 9002)) + self.seed * 10
@@ -125,7 +125,6 @@ class Run:
             more.update(producer=id, epoch=0, sequence=max(0, at + self.r.choice((0, 0, 0, 0, 1, -1, 7))))
             self.sequences[key] = more['sequence'] + len(values)
         data = batch(values, **more)
-        if kind == 14 and not more['compress']: data = struct.pack('>q', 77) + data[8:]
         if kind == 15: data = message_set(1)
         if kind == 16: data = message_set(0)
         if kind == 17: data = b''

@@ -240,6 +240,13 @@ def what_is_said_first(p):
     bad, hole = [{'name': 'flush.messages', 'value': '0'}], [{'index': 0, 'brokers': [1]}, {'index': 2, 'brokers': [1]}]
     p.note('configuration and replication', create(configs=bad, replication=2))
     p.note('configuration and partitions', create(configs=bad, partitions=-2))
+    p.note('partitions and replication', create(replication=0, partitions=0))
+    def alter(topic, **change):
+        return p.call('IncrementalAlterConfigs', 1, resources=[{'type': TOPIC, 'name': topic, 'configs': [change]}])['resources'][0]['error']
+    nobody = 'nobody-made-this-' + p.suffix
+    p.note('alter: a bad value, unknown topic', alter(nobody, name='max.message.bytes', operation=0, value='-1'))
+    p.note('alter: append to what is no list, unknown topic', alter(nobody, name='flush.messages', operation=2, value='1'))
+    p.note('alter: a good value, unknown topic', alter(nobody, name='flush.messages', operation=0, value='1'))
     p.note('configuration and assignment', create(configs=bad, partitions=-1, replication=-1, assignments=hole))
     p.note('name and assignment', create(name='', partitions=-1, replication=-1, assignments=hole))
     p.note('there already, and assignment', create(name=t, partitions=-1, replication=-1, assignments=hole))
