@@ -254,6 +254,7 @@ def what_is_said_first(p):
     p.note('there already, and internal', create(name='__consumer_offsets', replication=0))
     p.note('retention.bytes below -1', create(configs=[{'name': 'retention.bytes', 'value': '-5'}]))
     p.note('a mark of later versions, no such partition', p.offset(t, -4, partition=9, version=4)['error'])
+    p.note('fewer replicas than must be in sync', p.produce(t, batch([b'a']))['error'])
     p.note('no batch, too few replicas', p.produce(t, b'')['error'])
     p.note('no batch, acks 5', p.produce(t, b'', acks=5)['error'])
     p.note('acks 5, too few replicas', p.produce(t, batch([b'a']), acks=5)['error'])
