@@ -110,8 +110,10 @@ void GroupService::carry_out(At at, Shard& shard, group::Effects effects, std::f
   ErrorCode error = ErrorCode::none;
   if (!effects.records.empty()) error = append(at, shard, effects, commit_at);
   for (const group::Record& record : effects.records) {
-    const bool offset = std::holds_alternative<group::OffsetRecord>(record);
-    if (error == ErrorCode::none || !offset) shard.coordinator->replay(record);
+    // What could not be written is not so: no offset, and no share, which the leader then hands in again.
+    const auto* const about = std::get_if<group::GroupRecord>(&record);
+    const bool shares = about != nullptr && about->value && !about->value->members.empty();
+    if (error == ErrorCode::none || (about != nullptr && !shares)) shard.coordinator->replay(record);
   }
   auto answers = std::make_shared<std::vector<group::Answer>>(std::move(effects.answers));
   const auto finish = [this, answers, error, done = std::move(done)](bool) {

@@ -214,6 +214,44 @@ TEST_F(Groups, OffsetsAreDeletedOneByOne) {
   EXPECT_EQ(ask<wire::OffsetDeleteResponse>(request).error_code, ErrorCode::group_id_not_found);
 }
 
+// Seed 3142 of the broker's simulator: the group was stable in memory alone, so the next to ask got a share that a
+// crash took back.
+TEST_F(Groups, AFullDiskHandsOutNoShareThatIsNotKept) {
+  store_config.free_bytes_min = 1 << 20;
+  store_config.journal_file_bytes = 64 << 10;
+  create_topic("a");
+  const auto asked = ask<wire::JoinGroupResponse>(join_request(""));
+  const auto in = ask<wire::JoinGroupResponse>(join_request(asked.member_id));
+  ASSERT_EQ(in.error_code, ErrorCode::none);
+  disk.set_capacity(disk.used_bytes() + (4 << 20));
+  for (int i = 0; i < 5'000 && !shard->store().full(); ++i) {
+    auto request = commit_request("", -1, i);
+    request.group_id = "another";
+    request.topics[0].partitions[0].committed_metadata = std::string(4096, 'm');
+    send(request, 9);
+    settle();
+  }
+  ASSERT_TRUE(shard->store().full());
+  wire::SyncGroupRequest sync;
+  sync.group_id = "g";
+  sync.generation_id = in.generation_id;
+  sync.member_id = in.member_id;
+  sync.protocol_type = "consumer";
+  sync.protocol_name = "range";
+  sync.assignments.push_back({in.member_id, assignment});
+  for (int i = 0; i < 2; ++i) {
+    const Ticket ticket = send(sync, 5);
+    settle();
+    ASSERT_TRUE(answered(ticket));
+    EXPECT_EQ(response<wire::SyncGroupResponse>(ticket, 5).error_code, ErrorCode::coordinator_not_available);
+  }
+  disk.set_capacity(std::uint64_t{1} << 40);
+  later(seconds(9));
+  const auto synced = ask<wire::SyncGroupResponse>(sync);
+  EXPECT_EQ(synced.error_code, ErrorCode::none);
+  EXPECT_EQ(Buffer(synced.assignment.begin(), synced.assignment.end()), assignment);
+}
+
 // On a full disk a commit is refused, or waits until there is space; it is never confirmed and lost.
 TEST_F(Groups, AFullDiskConfirmsNoCommitThatIsNotKept) {
   store_config.free_bytes_min = 1 << 20;
