@@ -249,6 +249,12 @@ void SimDisk::sync(std::vector<FileId> files, std::vector<std::string> directori
   pending_.push_back(std::move(pending));
 }
 
+std::size_t SimDisk::first_of_round() const {
+  const auto found =
+      std::find_if(pending_.begin(), pending_.end(), [](const Pending& p) { return p.when == SyncWhen::round; });
+  return static_cast<std::size_t>(found - pending_.begin());
+}
+
 bool SimDisk::complete(std::size_t index) {
   if (index >= pending_.size()) return false;
   Pending pending = std::move(pending_[index]);

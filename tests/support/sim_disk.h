@@ -53,6 +53,7 @@ class SimDisk final : public port::Disk {
   // Syncs under way, oldest first; complete(i) ends one and calls its `done`. False: there is none.
   std::size_t pending() const { return pending_.size(); }
   bool complete(std::size_t index = 0);
+  std::size_t first_of_round() const;                // pending() if none of them is of a round
   bool sync_failed() const { return sync_failed_; }  // since the process began
   void complete_all() {
     while (complete()) {
