@@ -117,6 +117,8 @@ Result<std::optional<Buffer>> PartitionLog::cut(const Spot& spot, std::size_t by
     const auto header = record::parse_header(Bytes(bytes).subspan(size));
     if (!header) break;
     if (auto why = disklog::misfit(*header, next, segment.info.compacted); !why.empty()) return bad(size, why);
+    // Before the limit: not yet checked, it must not pass for a batch that is to be read later.
+    if (header->next_offset() > segment.info.end) return bad(size, "offsets beyond the end of the segment");
     if (header->next_offset() > limit) break;
     const std::size_t total = header->total_bytes();
     if (size + total > bytes_max && !(size == 0 && at_least_one)) break;

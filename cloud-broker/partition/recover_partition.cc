@@ -37,14 +37,15 @@ Status PartitionRecovery::load_manifest() {
   std::uint64_t applied = 0;
   disklog::Manifest manifest;
   if (sealed && disklog::decode(sealed->payload, manifest) && manifest.partition == log_.id) {
-    if (evidence_.checkpoint && sealed->sequence < evidence_.checkpoint->manifest)
-      log_.damage(fmt::format("manifest {} is older than the checkpoint's {}", sealed->sequence,
-                              evidence_.checkpoint->manifest));
     applied = manifest.applied;
     log_.manifest_sequence = sealed->sequence;
     std::string damage = std::exchange(manifest.damage, {});
+    if (sealed->twice) damage_told_ = damage;
     log_.restore(std::move(manifest));
     if (!damage.empty()) log_.damage(std::move(damage));
+    if (evidence_.checkpoint && sealed->sequence < evidence_.checkpoint->manifest)
+      log_.damage(fmt::format("manifest {} is older than the checkpoint's {}", sealed->sequence,
+                              evidence_.checkpoint->manifest));
     log_.manifest_dirty = !sealed->twice;  // one copy may be in the page cache only
   } else if (sealed || sealed.error().code == Code::corrupt || sealed.error().code == Code::not_found) {
     // Nothing readable: well if the journal tells of its creation, and no manifest was ever needed.
@@ -138,6 +139,12 @@ void PartitionRecovery::apply_replaced(const disklog::MetaEntry& change) {
 bool PartitionRecovery::vouched(const Segment& segment) const {
   const auto& from = evidence_.checkpoint;
   return segment.info.compacted || (from && (segment.info.end <= from->end && segment.info.base < from->segment));
+}
+
+// How many of its bytes the checkpoint covers, where that is not all.
+std::uint64_t PartitionRecovery::covered(const Segment& segment) const {
+  const auto& from = evidence_.checkpoint;
+  return from && from->segment == segment.info.base && from->version == segment.info.version ? from->position : 0;
 }
 
 // Every segment that was durable has its file; files that no segment has are left over from a crash. They go when this
@@ -301,7 +308,7 @@ Status PartitionRecovery::walk_segment(std::size_t number) {
   if (!size) return std::move(size).error();
   const auto& from = evidence_.checkpoint;
   std::uint64_t check_from = vouched(segment) ? UINT64_MAX : 0;
-  if (from && from->segment == told.base && from->version == told.version) {
+  if (from && from->segment == told.base && from->version == told.version) {  // covered in part
     check_from = from->position;
     segment.info.first_append_ms = from->first_append_ms;
     segment.info.last_append_ms = std::max(segment.info.last_append_ms, from->last_append_ms);
@@ -320,8 +327,15 @@ Status PartitionRecovery::walk_segment(std::size_t number) {
   const std::uint64_t to = active ? *size : std::min(*size, told.size);
   // What the producers are made of is checked too: a flipped bit must not pass for another producer's sequence.
   const disklog::WalkPlan plan{0, to, told.base, told.compacted, check_from, snapshot};
+  const bool in_part = covered(segment) > 0;
+  const std::uint64_t unchecked_to = in_part ? covered(segment) : told.size;
+  const Offset unchecked_end = in_part ? from->end : told.end;
   auto walked =
       disklog::walk(context_.disk, *file, plan, [&](const record::BatchHeader& header, std::uint64_t position) {
+        // Not checked, so a flipped bit may tell of more than there is: of offsets that others have, or of their bytes.
+        if (position < check_from &&
+            (header.next_offset() > unchecked_end || position + header.total_bytes() > unchecked_to))
+          return false;
         if (!tail_ && header.next_offset() > durable_) tail_ = {number, position};
         log_.apply_horizons(header.base_offset);
         log_.note_batch(segment, header, position, header.base_offset >= snapshot);
@@ -340,8 +354,10 @@ Status PartitionRecovery::walk_segment(std::size_t number) {
 // The log does not go on as it should. Past what was durable that is the trace of a crash, and cut; below it is damage.
 Status PartitionRecovery::end_here(std::size_t number, const disklog::WalkResult& at, std::uint64_t file_size) {
   Segment& segment = log_.segments[number];
-  const std::string why = at.stop == disklog::WalkStop::bad ? at.why : "ends too early";
-  if (log_.end < durable_ || vouched(segment)) {
+  const std::string why = at.stop == disklog::WalkStop::bad      ? at.why
+                          : at.stop == disklog::WalkStop::enough ? "a batch that goes beyond the next one"
+                                                                 : "ends too early";
+  if (log_.end < durable_ || vouched(segment) || at.position < covered(segment)) {
     log_.damage(fmt::format("{} at byte {}: {} (durable up to offset {})", log_.segment_path(segment.info), at.position,
                             why, durable_.value()));
     return Ok{};
@@ -439,10 +455,9 @@ Status PartitionRecovery::settle() {
       return Ok{};
     }
     std::string why = log_.why_damaged;
-    const bool dirty = before_.damage != why;
     log_.restore(before_);
+    log_.manifest_dirty = why != damage_told_;  // the checkpoint that follows forgets the evidence
     log_.why_damaged = std::move(why);
-    log_.manifest_dirty = dirty;
     log_.end = log_.flushed = log_.committed = std::max(log_.log_start, durable_);
     log_.segments_dirty = false;
     return Ok{};

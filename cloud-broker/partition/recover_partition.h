@@ -51,10 +51,12 @@ class PartitionRecovery {
   bool trusted() const;
   Status trust();
   bool vouched(const Segment& segment) const;  // the checkpoint covers all of it
+  std::uint64_t covered(const Segment& segment) const;
 
   StoreContext& context_;
   PartitionLog& log_;
   const Evidence& evidence_;
+  std::string damage_told_;                                    // by both copies of the manifest
   disklog::Manifest before_;                                   // as it was, should the partition turn out to be damaged
   Offset durable_;                                             // everything below was durable
   std::optional<std::pair<std::size_t, std::uint64_t>> tail_;  // segment and byte from where nobody vouches
