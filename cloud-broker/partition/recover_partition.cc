@@ -40,13 +40,17 @@ Status PartitionRecovery::load_manifest() {
     applied = manifest.applied;
     log_.manifest_sequence = sealed->sequence;
     std::string damage = std::exchange(manifest.damage, {});
-    if (sealed->twice) damage_told_ = damage;
+    // One copy may be in the page cache only, even where both say the same: the sync of the second may have failed, and
+    // that only a checkpoint rules out whose second copy was begun.
+    const bool sure = sealed->twice && evidence_.checkpoint && evidence_.checkpoint_twice &&
+                      sealed->sequence <= evidence_.checkpoint->manifest;
+    if (sure) damage_told_ = damage;
     log_.restore(std::move(manifest));
     if (!damage.empty()) log_.damage(std::move(damage));
     if (evidence_.checkpoint && sealed->sequence < evidence_.checkpoint->manifest)
       log_.damage(fmt::format("manifest {} is older than the checkpoint's {}", sealed->sequence,
                               evidence_.checkpoint->manifest));
-    log_.manifest_dirty = !sealed->twice;  // one copy may be in the page cache only
+    log_.manifest_dirty = !sure;
   } else if (sealed || sealed.error().code == Code::corrupt || sealed.error().code == Code::not_found) {
     // Nothing readable: well if the journal tells of its creation, and no manifest was ever needed.
     if (!created(evidence_) || (evidence_.checkpoint && evidence_.checkpoint->manifest > 0)) {

@@ -18,6 +18,7 @@ struct JournalPiece {
 // What is known of a partition from outside its directory.
 struct Evidence {
   std::optional<disklog::FlushedPosition> checkpoint;
+  bool checkpoint_twice = false;                   // both of its copies were there
   std::vector<const disklog::MetaEntry*> changes;  // in order
   std::vector<JournalPiece> pieces;                // in order
   bool clean = false;                              // the store was closed

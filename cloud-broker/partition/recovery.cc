@@ -17,6 +17,7 @@ Result<disklog::Checkpoint> StoreState::read_checkpoint() {
   auto sealed = disklog::read_twins(disk_, disklog::SealedKind::checkpoint, disklog::checkpoint_slots);
   if (sealed && disklog::decode(sealed->payload, out)) {
     checkpoint_sequence_ = sealed->sequence;
+    checkpoint_twice_ = sealed->twice;
     return out;
   }
   if (!sealed && sealed.error().code != Code::not_found && sealed.error().code != Code::corrupt)
@@ -87,6 +88,7 @@ Status StoreState::recover_partitions(const disklog::Checkpoint& from, const dis
   if (missing != 0) LOG(error, "round {} of the journal cannot be read, but later ones can: damage", missing);
   for (auto& [id, about] : evidence) {
     about.clean = from.clean && found.rounds.empty();
+    about.checkpoint_twice = checkpoint_twice_;
     about.last_round = found.rounds.empty() ? 0 : found.rounds.back().round;
     about.last_missing = missing;
     const bool removed = std::any_of(about.changes.begin(), about.changes.end(), [](const auto* change) {

@@ -109,6 +109,7 @@ class StoreState {
   bool checkpoint_again_ = false, checkpoint_clean_ = false;
   bool blocked_ = false;  // a round waits for room in the journal
   bool failed_ = false, closing_ = false, closed_ = false, maybe_dirty_ = true, no_checkpoint_ = false;
+  bool checkpoint_twice_ = false;  // as it was read at the start
   std::function<void(Status)> when_closed_;
   std::uint64_t checkpoint_ids_ = 0;
   std::uint64_t durable_round_ = 0, checkpoint_sequence_ = 0, rounds_at_tick_ = 0, bytes_at_checkpoint_ = 0;

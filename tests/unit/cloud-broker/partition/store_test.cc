@@ -488,6 +488,33 @@ TEST(Store, AFlippedBitInAHeaderThatIsNotCheckedIsNoTornTail) {
   }
 }
 
+// Seed 472 of the broker's simulator: the second copy of a manifest stood in the page cache only, clean, since its sync
+// had failed, and a torn write of the first one left nothing but an older one than the checkpoint told of.
+TEST(Store, AManifestWhoseSecondCopyMayNotBeDurableIsWrittenAgain) {
+  StoreWorld world;
+  world.open();
+  Partition& p = world.create(1, {.segment_bytes = 1000});
+  world.append(p, {.value_bytes = 600});
+  world.commit();
+  world.idle_checkpoint();
+  const std::string manifest = disklog::partition_path(partition_id(1)) + "/manifest";
+  world.append(p, {.value_bytes = 600});
+  world.commit();
+  world.disk.on_operation([&](std::string_view operation, std::string_view path) {
+    if (operation == "sync" && path == manifest + ".1") world.disk.fail_next_sync();
+  });
+  world.idle_checkpoint();
+  world.disk.on_operation(nullptr);
+  ASSERT_TRUE(world.fatal);
+  ASSERT_EQ(world.disk.contents(manifest + ".0"), world.disk.contents(manifest + ".1"));
+  world.kill();
+  world.open();
+  world.power_cut(Survival::nothing);
+  EXPECT_EQ(world.disk.contents(manifest + ".0"), world.disk.contents(manifest + ".1"));
+  world.open();
+  EXPECT_EQ(world.store->find(partition_id(1))->damage(), "");
+}
+
 // Found by the simulator (seed 280 of the broker): below the checkpoint, but the producers are made of it.
 TEST(Store, AFlippedBitInAProducersNumberIsDamage) {
   StoreWorld world;
