@@ -410,33 +410,6 @@ TEST(Store, DamageThatOnlyThePageCacheTellsOfIsWrittenDownAgain) {
   }
 }
 
-TEST(Store, AManifestOlderThanTheCheckpointIsDamageForEver) {
-  StoreWorld world;
-  world.open();
-  Partition& p = world.create(1, {.segment_bytes = 1000});
-  world.append(p, {.value_bytes = 600});
-  world.commit();
-  world.idle_checkpoint();
-  const std::string manifest = disklog::partition_path(partition_id(1)) + "/manifest";
-  const Buffer old = *world.disk.contents(manifest + ".0");
-  world.append(p, {.value_bytes = 600});
-  world.commit();
-  world.idle_checkpoint();
-  world.kill();
-  ASSERT_NE(*world.disk.contents(manifest + ".0"), old);
-  for (const int twin : {0, 1}) {
-    auto file = disklog::write_file(world.disk, disklog::twin_path(manifest, twin), old);
-    ASSERT_TRUE(file);
-    EXPECT_TRUE(world.disk.sync_now(*file));
-    world.disk.close(*file);
-  }
-  for (int i = 0; i < 3; ++i) {
-    world.open();
-    EXPECT_NE(world.store->find(partition_id(1))->damage(), "");
-    world.power_cut(Survival::nothing);
-  }
-}
-
 // Seed 5524 of the broker's simulator. How many offsets a batch has is read before its checksum is; a reader took the
 // last batch of a segment for one beyond what may be read, got nothing and no error, and a group's offset went back.
 TEST(Store, ABatchWithTooManyOffsetsIsDamageNotTheEnd) {
