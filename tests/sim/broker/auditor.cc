@@ -78,6 +78,7 @@ bool World::audit_partition(const Model::Where& at) {
                                if (error != ErrorCode::none) return;
                                start = each.log_start_offset.value();
                                model_.watermark(at, each.high_watermark.value(), start);
+                               model_.started(at, start);
                                model_.served(at, from, each.high_watermark.value(), each.records.value_or(Bytes{}));
                                Bytes rest = each.records.value_or(Bytes{});
                                while (const auto batch = record::next_batch(rest))

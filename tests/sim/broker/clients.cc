@@ -38,11 +38,13 @@ void World::make_clients() {
   crew.group = "crew";
   crew.reads_only = true;
   brief_.connection = connect();
+  doubter_.connection = connect();
 }
 
 void World::clients_act() {
   if (chance(1, 4)) return member_acts(any(members_));
   if (chance(1, 10)) return brief_acts();
+  if (chance(1, 10)) return doubt();
   const auto dice = random_.below(100);
   if (dice < 6 || model_.topics.empty()) return administer();
   std::vector<std::string> there;

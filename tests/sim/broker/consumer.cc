@@ -40,6 +40,7 @@ void World::consume(Consumer& consumer) {
                                    fmt::format("error {} for a fetch", static_cast<int>(each.error_code))))
           return;
         model_.watermark(at, each.high_watermark.value(), std::max<std::int64_t>(0, each.log_start_offset.value()));
+        if (each.log_start_offset.value() >= 0) model_.started(at, each.log_start_offset.value());
         model_.served(at, from, each.high_watermark.value(), each.records.value_or(Bytes{}));
       },
       [this, number](const auto* response) {

@@ -34,9 +34,10 @@ void World::member_acts(Member& member) {
     return;
   }
   if (member.generation < 0) return join(member);
+  if (!ending_ && chance(1, 12)) return of_another_time(member);
   if (!member.synced) return sync(member);
   if (!ending_ && chance(1, 25)) return leave(member);
-  if (!ending_ && !member.owned.empty() && chance(1, 2)) return commit_as(member);
+  if (!ending_ && !member.owned.empty() && chance(1, 2)) return commit_as(member, member.generation);
   heartbeat(member);
 }
 
@@ -50,13 +51,20 @@ void World::join(Member& member) {
   request.protocols.push_back({"range", as_bytes(crew)});
   member.asking = true;
   const auto number = static_cast<std::size_t>(&member - members_.data());
+  const wire::Version version = version_of<wire::JoinGroupRequest>();
+  const bool unnamed = member.id.empty() && version >= 4;  // KIP-394: it is given an id first
   ask<wire::JoinGroupResponse>(
-      member.connection, request, version_of<wire::JoinGroupRequest>(),
-      [this, number](const auto& response) {
+      member.connection, request, version,
+      [this, number, unnamed](const auto& response) {
         say("  member {}: error {}, generation {} of {}", number, static_cast<int>(response.error_code),
             response.generation_id, response.leader);
-        if (response.error_code == ErrorCode::none)
-          group_.joined(model_, number, response.generation_id, response.member_id, response.leader);
+        if (response.error_code != ErrorCode::none) return;
+        model_.expect(!unnamed, Check::generations,
+                      "a member came in without an id, in a version that gives one first");
+        group_.joined(model_, number, response.generation_id, response.member_id, response.leader);
+        std::vector<std::string> list;
+        for (const auto& each : response.members) list.push_back(each.member_id);
+        group_.listed(model_, response.generation_id, list);
       },
       [this, number](const auto* response) {
         Member& asked = members_[number];
@@ -152,8 +160,39 @@ void World::leave(Member& member) {
                                 });
 }
 
+// A request that was on its way for long, with a generation that is over: it must be refused.
+void World::of_another_time(Member& member) {
+  const std::int32_t generation = member.generation - 1;
+  const auto which = random_.below(3);
+  if (generation < 1 || (which == 0 && member.owned.empty())) return heartbeat(member);
+  if (which == 0) return commit_as(member, generation);
+  member.asking = true;
+  const auto number = static_cast<std::size_t>(&member - members_.data());
+  const auto told = [this, generation](std::string_view what) {
+    return [this, generation, what](const auto& response) {
+      if (response.error_code == ErrorCode::none) group_.accepted(model_, generation, what);
+    };
+  };
+  const auto over = [this, number](const auto*) { members_[number].asking = false; };
+  if (which == 1) {
+    wire::HeartbeatRequest request;
+    request.group_id = crew;
+    request.generation_id = generation;
+    request.member_id = member.id;
+    return ask<wire::HeartbeatResponse>(member.connection, request, version_of<wire::HeartbeatRequest>(),
+                                        told("a heartbeat"), over);
+  }
+  wire::SyncGroupRequest request;
+  request.group_id = crew;
+  request.generation_id = generation;
+  request.member_id = member.id;
+  request.protocol_type = "consumer";
+  request.protocol_name = "range";
+  ask<wire::SyncGroupResponse>(member.connection, request, version_of<wire::SyncGroupRequest>(), told("a sync"), over);
+}
+
 // What comes from an older generation than the last one that anybody was told of is refused.
-void World::commit_as(Member& member) {
+void World::commit_as(Member& member, std::int32_t generation) {
   Committer& crews = committers_.back();
   const auto slot = static_cast<std::size_t>(member.owned[random_.below(member.owned.size())] - '0');
   if (slot >= crews.at.size()) return heartbeat(member);
@@ -161,7 +200,7 @@ void World::commit_as(Member& member) {
   const std::int64_t offset = ++crews.next;
   wire::OffsetCommitRequest request;
   request.group_id = crew;
-  request.generation_id = member.generation;
+  request.generation_id = generation;
   request.member_id = member.id;
   auto& topic = request.topics.emplace_back();
   topic.name = at.first;
@@ -172,17 +211,17 @@ void World::commit_as(Member& member) {
   const auto number = static_cast<std::size_t>(&member - members_.data());
   ask<wire::OffsetCommitResponse>(
       member.connection, request, version_of<wire::OffsetCommitRequest>(),
-      [this, at, offset, generation = member.generation](const auto& response) {
+      [this, at, offset, generation](const auto& response) {
         if (response.topics.at(0).partitions.at(0).error_code != ErrorCode::none) return;
         group_.accepted(model_, generation, "a commit");
         model_.committed(crew, at, offset);
       },
-      [this, number](const auto* response) {
+      [this, number, generation](const auto* response) {
         Member& asked = members_[number];
         asked.asking = false;
         if (response == nullptr) return;
         const ErrorCode error = response->topics.at(0).partitions.at(0).error_code;
-        if (error == ErrorCode::none) return;
+        if (error == ErrorCode::none || generation != asked.generation) return;
         model_.expect(out_of_group(asked, error) || model_.flips > 0, Check::answers,
                       fmt::format("error {} for a member's commit", static_cast<int>(error)));
       });

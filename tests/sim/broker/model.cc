@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "common/record/batch.h"
 #include "common/record/check.h"
@@ -36,7 +37,7 @@ void Model::note(const Where& at, std::int64_t base, std::int64_t producer, std:
   const bool free = (next == model.known.end() || next->first >= end) &&
                     (next == model.known.begin() || std::prev(next)->second.end <= base);
   if (!expect(free, Check::acknowledged, name + ": another batch was there")) return;
-  model.known[base] = {end, producer, sequence};
+  model.known[base] = {end, producer, sequence, -1};
   const auto here = model.where.emplace(std::pair{producer, sequence}, base).first;
   if (const auto after = std::next(here); after != model.where.end() && after->first.first == producer)
     expect(after->second > base, Check::order, name + ": behind a later one");
@@ -61,6 +62,58 @@ void Model::watermark(const Where& at, std::int64_t watermark, std::int64_t log_
   model.must = std::max(model.must, watermark);
 }
 
+void Model::started(const Where& at, std::int64_t log_start) {
+  PartitionModel& model = partitions[at];
+  expect(
+      log_start >= model.start || model.damaged, Check::watermark,
+      fmt::format("{}-{} begins at {}; records before {} were deleted", at.first, at.second, log_start, model.start));
+}
+
+void Model::removed(const Where& at, std::int64_t low_watermark) {
+  PartitionModel& model = partitions[at];
+  model.start = std::max(model.start, low_watermark);
+}
+
+void Model::found_by_time(const Where& at, std::int64_t asked, std::int64_t offset, std::int64_t timestamp) {
+  const PartitionModel& model = partitions[at];
+  if (flips > 0 || model.damaged) return;
+  const bool whole = !topics[at.first].retains;
+  for (const auto& [base, batch] : model.known) {
+    const std::int64_t first = model.sent.at({batch.producer, batch.sequence}).timestamp;
+    const std::int64_t hit = base + std::max<std::int64_t>(0, asked - first);  // the first of its records not older
+    const auto name = [&] {
+      return fmt::format("{}-{}: {} ({}) for time {}; {} has it from {} on", at.first, at.second, offset, timestamp,
+                         asked, base, first);
+    };
+    if (whole && hit < batch.end && !expect(offset >= 0 && offset <= hit, Check::by_time, name())) return;
+    if (offset < base || offset >= batch.end) continue;
+    if (!expect(timestamp == first + offset - base && timestamp >= asked, Check::by_time, name())) return;
+  }
+}
+
+std::int32_t Model::newest_epoch(const Where& at) const {
+  const auto found = partitions.find(at);
+  std::int32_t newest = -1;
+  if (found == partitions.end()) return newest;
+  for (const auto& [base, batch] : found->second.known) newest = std::max(newest, batch.leader_epoch);
+  return newest;
+}
+
+void Model::epoch_ended(const Where& at, std::int32_t asked, std::int32_t epoch, std::int64_t end) {
+  const PartitionModel& model = partitions[at];
+  if (flips > 0 || model.damaged || topics[at.first].retains) return;
+  const bool over = asked < newest_epoch(at);
+  for (const auto& [base, batch] : model.known) {
+    if (batch.leader_epoch < 0) continue;
+    const bool held = base >= end ? batch.leader_epoch > asked : batch.leader_epoch <= epoch;
+    const bool last = !over || batch.end != end || batch.leader_epoch == epoch;
+    if (!expect(held && last && epoch <= asked, Check::epochs,
+                fmt::format("{}-{}: epoch {} of {} ends at {}; at {} is one of {}", at.first, at.second, epoch, asked,
+                            end, base, batch.leader_epoch)))
+      return;
+  }
+}
+
 void Model::served(const Where& at, std::int64_t from, std::int64_t watermark, Bytes batches) {
   PartitionModel& model = partitions[at];
   const auto name = [&] { return fmt::format("{}-{}: fetch at {}", at.first, at.second, from); };
@@ -71,8 +124,11 @@ void Model::served(const Where& at, std::int64_t from, std::int64_t watermark, B
     const auto header = record::parse_header(*batch);
     if (!expect(header && record::compute_crc(*batch) == header->crc, Check::content, name() + ": damaged bytes"))
       return;
-    const std::int64_t base = header->base_offset.value(), producer = header->producer_id.value();
-    const std::int32_t sequence = header->base_sequence.value();
+    const std::int64_t base = header->base_offset.value();
+    const std::int64_t producer = producer_key(header->producer_id.value(), header->producer_epoch.value());
+    const auto first = first_sequence.find(producer);
+    const std::int32_t sequence =
+        (header->base_sequence + -(first == first_sequence.end() ? 0 : first->second)).value();
     if (!expect(base <= from && from < header->next_offset().value(), Check::order,
                 fmt::format("{}: a batch at {}", name(), base)))
       return;
@@ -82,6 +138,14 @@ void Model::served(const Where& at, std::int64_t from, std::int64_t watermark, B
     if (!expect(what->second.crc == header->crc && what->second.count == header->count, Check::content,
                 name() + ": not what was sent"))
       return;
+    const std::int32_t epoch = header->leader_epoch.value();
+    const auto known = model.known.find(base);
+    if (known != model.known.end() && flips == 0) {
+      const std::int32_t before = std::exchange(known->second.leader_epoch, epoch);
+      if (!expect(before == -1 || before == epoch, Check::epochs,
+                  fmt::format("{}: leader epoch {} at {}, before {}", name(), epoch, base, before)))
+        return;
+    }
     from = header->next_offset().value();
     if (!expect(from <= watermark, Check::watermark, name() + ": beyond the high watermark")) return;
   }
@@ -139,7 +203,10 @@ void Model::has_partitions(const std::string& topic, int count) {
 }
 
 void Model::round_passes() {
-  for (auto& [at, model] : partitions) model.must_before = model.must;
+  for (auto& [at, model] : partitions) {
+    model.must_before = model.must;
+    model.start_before = model.start;
+  }
   for (auto& [name, model] : topics) model.must_before = model.must;
   for (auto& [key, model] : offsets) model.floor_before = model.floor;
   ids_before_ = ids_;
@@ -148,6 +215,7 @@ void Model::round_passes() {
 void Model::soften() {
   for (auto& [at, model] : partitions) {
     model.must = model.must_before;
+    model.start = model.start_before;
     while (!model.known.empty() && model.known.rbegin()->second.end > model.must) {
       const Known& last = model.known.rbegin()->second;
       model.where.erase({last.producer, last.sequence});
@@ -161,14 +229,26 @@ void Model::soften() {
 
 // ---- what is true of generations
 
-void GroupModel::restarted() { seen_ = synced_; }
+void GroupModel::restarted() {
+  seen_ = synced_;
+  lists_.clear();
+  entered_.clear();
+}
 
 void GroupModel::joined(Model& model, std::size_t number, std::int32_t generation, const std::string& id,
                         const std::string& leader) {
   const auto whose = ids_.try_emplace(id, number).first;
   model.expect(whose->second == number, Check::generations, "two members have the id " + id);
   if (model.flips > 0) return;
-  if (generation == 1 && !model.has_offsets("crew")) seen_ = synced_ = 0;  // all went, nothing was kept: another group
+  if (generation == 1 && !model.has_offsets("crew") && seen_ > 1) {  // all went, nothing was kept: another group
+    seen_ = synced_ = 0;
+    lists_.clear();
+    entered_.clear();
+  }
+  entered_[generation].insert(id);
+  const auto list = lists_.find(generation);
+  model.expect(list == lists_.end() || list->second.contains(id), Check::generations,
+               fmt::format("{} is in generation {}, and its leader was not told", id, generation));
   model.expect(generation >= seen_ && (generation > synced_ || leader == leader_), Check::generations,
                fmt::format("generation {} of {} after {} of {}", generation, leader, synced_, leader_));
   seen_ = std::max(seen_, generation);
@@ -193,6 +273,17 @@ void GroupModel::synced(Model& model, std::int32_t generation, const std::string
       model.expect(has.find(slot) == std::string::npos, Check::owners,
                    fmt::format("{} and {} own {} in generation {}", id, other, slot, generation));
   }
+}
+
+void GroupModel::listed(Model& model, std::int32_t generation, const std::vector<std::string>& members) {
+  if (members.empty() || model.flips > 0) return;
+  std::set<std::string>& list = lists_[generation];
+  list = {members.begin(), members.end()};
+  model.expect(list.size() == members.size(), Check::generations,
+               fmt::format("a member stands twice in the list of generation {}", generation));
+  for (const std::string& id : entered_[generation])
+    model.expect(list.contains(id), Check::generations,
+                 fmt::format("{} is in generation {}, and its leader is not told", id, generation));
 }
 
 void GroupModel::accepted(Model& model, std::int32_t generation, std::string_view what) {

@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/base/bytes.h"
 
@@ -28,9 +29,12 @@ enum class Check : unsigned char {
   progress,
   generations,
   owners,
-  deleted
+  deleted,
+  refused,
+  by_time,
+  epochs
 };
-inline constexpr std::array<std::string_view, 15> check_names{"acknowledged is there",
+inline constexpr std::array<std::string_view, 18> check_names{"acknowledged is there",
                                                               "content as sent",
                                                               "once",
                                                               "order of each producer",
@@ -44,21 +48,31 @@ inline constexpr std::array<std::string_view, 15> check_names{"acknowledged is t
                                                               "all arrives in the end",
                                                               "generations of a group",
                                                               "one owner of each partition",
-                                                              "deleted topics stay deleted"};
+                                                              "deleted topics stay deleted",
+                                                              "refused what must be",
+                                                              "offsets by time",
+                                                              "leader epochs"};
+
+// A producer's numbers begin anew with each of its epochs: for the model each is a producer of its own.
+constexpr std::int64_t producer_key(std::int64_t id, std::int32_t epoch) {
+  return id + (static_cast<std::int64_t>(epoch) << 32);
+}
 
 struct Known {
   std::int64_t end = 0, producer = 0;
-  std::int32_t sequence = 0;
+  std::int32_t sequence = 0, leader_epoch = -1;  // -1: never served
 };
 struct Sent {
   std::int32_t count = 0;
   std::uint32_t crc = 0;
+  std::int64_t timestamp = 0;  // of the first record; each later one is a millisecond younger
 };
 struct PartitionModel {
   std::map<std::pair<std::int64_t, std::int32_t>, Sent> sent;           // by producer id and sequence
   std::map<std::pair<std::int64_t, std::int32_t>, std::int64_t> where;  // the same, of what is known to be there
   std::map<std::int64_t, Known> known;                                  // by base offset
   std::int64_t must = 0, must_before = 0;                               // the log reaches that far
+  std::int64_t start = 0, start_before = 0;                             // what DeleteRecords was answered
   bool damaged = false;
 };
 struct TopicModel {
@@ -80,6 +94,13 @@ class Model {
   // An answer of Fetch without an error.
   void served(const Where& at, std::int64_t from, std::int64_t watermark, Bytes batches);
   void watermark(const Where& at, std::int64_t watermark, std::int64_t log_start);
+  // The beginning that was answered never goes back before what DeleteRecords was answered.
+  void started(const Where& at, std::int64_t log_start);
+  void removed(const Where& at, std::int64_t low_watermark);
+  // ListOffsets for a time: the first record not older. OffsetForLeaderEpoch: where the epoch ended.
+  void found_by_time(const Where& at, std::int64_t asked, std::int64_t offset, std::int64_t timestamp);
+  void epoch_ended(const Where& at, std::int32_t asked, std::int32_t epoch, std::int64_t end);
+  std::int32_t newest_epoch(const Where& at) const;
   // What a log holds from its beginning has no holes in any producer's numbers.
   void whole(const Where& at);
   void damaged(const Where& at);
@@ -97,6 +118,7 @@ class Model {
   std::map<Where, PartitionModel> partitions;
   std::map<std::string, TopicModel> topics;
   std::map<std::pair<std::string, Where>, GroupOffset> offsets;
+  std::map<std::int64_t, std::int32_t> first_sequence;  // on the wire, of producers that do not begin at 0
   std::uint64_t flips = 0;
   std::array<std::uint64_t, check_names.size()> checks{};
 
@@ -116,11 +138,14 @@ class GroupModel {
               const std::string& leader);
   void synced(Model& model, std::int32_t generation, const std::string& id, const std::string& share);
   void accepted(Model& model, std::int32_t generation, std::string_view what);
+  // What the leader is told: who is in.
+  void listed(Model& model, std::int32_t generation, const std::vector<std::string>& members);
 
  private:
   std::map<std::string, std::size_t> ids_;  // whose they are
   std::map<std::int32_t, std::string> leaders_;
-  std::map<std::string, std::string> shares_;  // of synced_
+  std::map<std::int32_t, std::set<std::string>> lists_, entered_;  // of a generation, told by this process
+  std::map<std::string, std::string> shares_;                      // of synced_
   std::string leader_;
   std::int32_t seen_ = 0, synced_ = 0;  // the newest generation told by this process; and with a share
 };

@@ -277,6 +277,7 @@ void World::liveness() {
   if (refused_ || failed()) return;
   if (!shard_) return fail("it does not start in the end");
   audit();
+  audit_epochs();
   for (const auto& [at, partition] : model_.partitions)
     if (!partition.damaged && !model_.topics[at.first].retains) model_.whole(at);
 }

@@ -21,11 +21,15 @@ void World::renew(Producer& producer) {
   ++producer.life;
   producer.lanes.clear();
   producer.topic.clear();
+  producer.first_sequence = 0;
   drop(connections_[producer.connection]);
 }
 
 void World::produce(Producer& producer) {
   if (producer.topic.empty() || producer.asking) return;
+  // An id that was handed out may begin anywhere, so also shortly before the numbers begin anew.
+  if (producer.id < 0 && !producer.edge)
+    producer.first_sequence = chance(1, 3) ? INT32_MAX - static_cast<std::int32_t>(random_.below(40)) : 0;
   if (producer.id < 0 && producer.edge) producer.id = edge_bits + static_cast<std::int64_t>(++edge_ids_);
   const auto number = static_cast<std::size_t>(&producer - producers_.data());
   if (producer.id < 0) {
@@ -82,16 +86,24 @@ bool World::new_batch(Producer& producer, int partition) {
     return false;
   for (const auto& batch : lane.open)
     if (!batch.in_flight || batch.failed) return false;
+  if (lane.open.empty() && lane.known && chance(1, 40)) {
+    ++lane.epoch;
+    lane.next = 0;
+    lane.known = false;
+  }
+  const std::int64_t key = producer_key(producer.id, lane.epoch);
+  const std::int32_t first = lane.epoch == 0 ? producer.first_sequence : 0;
+  if (first != 0) model_.first_sequence[key] = first;
   testing::BatchSpec spec;
   spec.producer = ProducerId{producer.id};
-  spec.epoch = 0;
-  spec.sequence = lane.next;
+  spec.epoch = lane.epoch;
+  spec.sequence = (Sequence{first} + lane.next).value();
   spec.records = static_cast<int>(random_.between(1, 6));
   spec.timestamp = at_.wall.value();
-  spec.value = fmt::format("producer {} of {}-{}, number {} ", producer.id, at.first, partition, spec.sequence);
+  spec.value = fmt::format("producer {} of {}-{}, number {} ", producer.id, at.first, partition, lane.next);
   spec.value.append(static_cast<std::size_t>(random_.between(0, chance(1, 10) ? 3000 : bulk_ ? 2000 : 100)), '.');
-  OpenBatch batch{make_batch(spec), spec.sequence, spec.records, lane.batches++, false, false};
-  model_.sent(at, producer.id, spec.sequence, {spec.records, record::parse_header(batch.bytes)->crc});
+  OpenBatch batch{make_batch(spec), lane.next, spec.records, lane.batches++, false, false};
+  model_.sent(at, key, lane.next, {spec.records, record::parse_header(batch.bytes)->crc, spec.timestamp});
   lane.next += spec.records;
   lane.open.push_back(std::move(batch));
   return true;
@@ -102,7 +114,9 @@ void World::send(Producer& producer, const std::vector<std::pair<int, std::int32
   request.timeout_ms = wire::Millis{static_cast<std::int32_t>(random_.between(1'000, 30'000))};
   auto& topic = request.topics.emplace_back();
   topic.name = producer.topic;
+  std::vector<std::int64_t> keys;
   for (const auto& [partition, sequence] : batches) {
+    keys.push_back(producer_key(producer.id, producer.lanes[partition].epoch));
     for (auto& batch : producer.lanes[partition].open) {
       if (batch.sequence != sequence) continue;
       batch.in_flight = true;
@@ -112,13 +126,13 @@ void World::send(Producer& producer, const std::vector<std::pair<int, std::int32
   const auto number = static_cast<std::size_t>(&producer - producers_.data());
   ask<wire::ProduceResponse>(
       producer.connection, request, version_of<wire::ProduceRequest>(),
-      [this, name = producer.topic, batches, id = producer.id](const auto& response) {
+      [this, name = producer.topic, batches, keys](const auto& response) {
         for (std::size_t i = 0; i < batches.size(); ++i) {
           const auto& each = response.topics.at(0).partitions.at(i);
-          say("  {}-{}: {} of producer {}: error {}, at {}", name, batches[i].first, batches[i].second, id,
+          say("  {}-{}: {} of producer {}: error {}, at {}", name, batches[i].first, batches[i].second, keys[i],
               static_cast<int>(each.error_code), each.base_offset.value());
           if (each.error_code == ErrorCode::none)
-            model_.acknowledged({name, batches[i].first}, each.base_offset.value(), id, batches[i].second);
+            model_.acknowledged({name, batches[i].first}, each.base_offset.value(), keys[i], batches[i].second);
         }
       },
       [this, number, name = producer.topic, batches, life = producer.life](const auto* response) {

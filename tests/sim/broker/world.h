@@ -79,18 +79,19 @@ struct Connection {
 
 struct OpenBatch {
   Buffer bytes;
-  std::int32_t sequence = 0, count = 0, number = 0;
+  std::int32_t sequence = 0, count = 0, number = 0;  // sequence: from 0 on, wherever the first one lies on the wire
   bool in_flight = false, failed = false;
 };
 struct Lane {  // a producer's way to a partition
   std::deque<OpenBatch> open;
-  std::int32_t next = 0, batches = 0;
-  bool known = false;  // something was acknowledged
+  std::int32_t next = 0, batches = 0, epoch = 0;
+  bool known = false;  // something was acknowledged, in this epoch
 };
 struct Producer {
   std::size_t connection = 0;
   bool edge = false, asking = false;
   std::int64_t id = -1;
+  std::int32_t first_sequence = 0;  // on the wire
   std::uint64_t life = 0;
   std::string topic;
   std::map<int, Lane> lanes;
@@ -115,6 +116,10 @@ struct Member {
   std::int32_t generation = -1;
   Instant silent_until{};
   bool asking = false, synced = false;
+};
+struct Doubter {
+  std::size_t connection = 0;
+  bool asking = false;
 };
 struct BriefTopic {
   std::size_t connection = 0;
@@ -194,8 +199,18 @@ class World final : public Clients {
   void sync(Member& member);
   void heartbeat(Member& member);
   void leave(Member& member);
-  void commit_as(Member& member);
+  void commit_as(Member& member, std::int32_t generation);
   bool out_of_group(Member& member, wire::ErrorCode error);
+  void of_another_time(Member& member);
+
+  // doubter.cc
+  void doubt();
+  void forge(Producer& producer);
+  void send_forged(const Model::Where& at, Buffer batch, std::int64_t producer, std::int32_t sequence);
+  void look_by_time(const Model::Where& at);
+  void look_at_epoch(std::size_t connection, const Model::Where& at, std::int32_t epoch);
+  void delete_records(const Model::Where& at);
+  void audit_epochs();
 
   // brief_topic.cc
   void brief_acts();
@@ -228,6 +243,7 @@ class World final : public Clients {
   std::vector<Member> members_;
   GroupModel group_;
   BriefTopic brief_;
+  Doubter doubter_;
   std::uint64_t connection_ids_ = 0, freeze_after_ = 0, starts_ = 0, edge_ids_ = 0;
   std::int32_t correlation_ = 0;
   bool turn_ = false, fatal_ = false, frozen_ = false, full_ = false, was_full_ = false, admin_asking_ = false;
