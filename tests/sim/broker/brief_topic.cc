@@ -35,9 +35,12 @@ void World::brief_acts() {
   if (!brief_.there) return brief_.ends ? delete_brief() : create_brief();
   if (brief_.ends) return delete_brief();
   const auto dice = random_.below(10);
+  if (brief_.compacts && dice < 9 && !chance(1, 4))
+    return chance(3, 5) || brief_.latest.empty() ? write_brief() : read_latest();
   if (dice < 4) return write_brief();
   if (dice < 8) return read_brief();
   if (dice < 9) return offsets_of_brief();
+  if (brief_.compacts && !chance(1, 8)) return offsets_of_brief();
   brief_.ends = true;
   delete_brief();
 }
@@ -51,6 +54,12 @@ void World::create_brief() {
   topic.replication_factor = -1;
   topic.configs.push_back({"message.timestamp.after.max.ms", "9223372036854775807"});
   const bool again = std::exchange(brief_.asked, true);
+  if (!again) brief_.compacts = bulk_;
+  if (brief_.compacts) {
+    topic.configs.push_back({"cleanup.policy", "compact"});
+    topic.configs.push_back({"segment.bytes", "1000"});
+    topic.configs.push_back({"min.cleanable.dirty.ratio", "0.1"});
+  }
   ask<wire::CreateTopicsResponse>(brief_.connection, request, version_of<wire::CreateTopicsRequest>(), {},
                                   [this, again](const auto* response) {
                                     brief_.asking = false;
@@ -68,6 +77,8 @@ void World::write_brief() {
   testing::BatchSpec spec;
   spec.timestamp = at_.wall.value();
   spec.value = fmt::format("life {}", brief_.life);
+  if (brief_.compacts) spec.key = fmt::format("key {}", random_.below(5));
+  brief_.latest.erase(spec.key);
   brief_.batch = make_batch(spec);
   wire::ProduceRequest request;
   request.timeout_ms = wire::Millis{10'000};
@@ -76,9 +87,10 @@ void World::write_brief() {
   topic.partitions.push_back({PartitionIndex{0}, Bytes(brief_.batch)});
   ask<wire::ProduceResponse>(
       brief_.connection, request, version_of<wire::ProduceRequest>(),
-      [this](const auto& response) {
+      [this, key = spec.key](const auto& response) {
         const auto& each = response.topics.at(0).partitions.at(0);
         if (each.error_code == ErrorCode::none) {
+          if (!key.empty()) brief_.latest[key] = each.base_offset.value();
           brief_.end = std::max(brief_.end, each.base_offset.value() + 1);
           brief_.durable = true;
         }
@@ -126,6 +138,42 @@ void World::read_brief() {
                           fmt::format("{} at {}, in {}", view.value ? as_text(*view.value) : "nothing",
                                       header.base_offset.value(), mine));
         }
+      },
+      [this](const auto* response) {
+        brief_.asking = false;
+        if (response != nullptr) brief_gone(response->topics.at(0).partitions.at(0).error_code);
+      });
+}
+
+// Compaction keeps the last record of each key where it stands.
+void World::read_latest() {
+  auto some = brief_.latest.begin();
+  std::advance(some, random_.below(brief_.latest.size()));
+  wire::FetchRequest request;
+  request.max_bytes = 1 << 20;
+  auto& topic = request.topics.emplace_back();
+  topic.topic = brief;
+  wire::FetchRequest::Topic::Partition partition;
+  partition.fetch_offset = Offset{some->second};
+  partition.partition_max_bytes = 1 << 20;
+  topic.partitions.push_back(partition);
+  ask<wire::FetchResponse>(
+      brief_.connection, request, version_of<wire::FetchRequest>(12),
+      [this, key = some->first, offset = some->second](const auto& response) {
+        const auto& each = response.topics.at(0).partitions.at(0);
+        if (each.error_code != ErrorCode::none || model_.flips > 0) return;
+        bool found = false;
+        record::Scratch scratch;
+        Bytes rest = each.records.value_or(Bytes{});
+        while (const auto batch = record::next_batch(rest)) {
+          const auto header = *record::parse_header(*batch);
+          auto reader = record::open_records(*batch, header, scratch, 1 << 20);
+          record::RecordView view;
+          while (reader && reader->next(view))
+            found |=
+                (header.base_offset + view.offset_delta).value() == offset && view.key && as_text(*view.key) == key;
+        }
+        model_.expect(found, Check::compacted, fmt::format("the last record of {}, at {}, is gone", key, offset));
       },
       [this](const auto* response) {
         brief_.asking = false;

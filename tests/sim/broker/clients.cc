@@ -43,7 +43,7 @@ void World::make_clients() {
 
 void World::clients_act() {
   if (chance(1, 4)) return member_acts(any(members_));
-  if (chance(1, 10)) return brief_acts();
+  if (chance(1, brief_.compacts ? 5 : 10)) return brief_acts();
   if (chance(1, 10)) return doubt();
   const auto dice = random_.below(100);
   if (dice < 6 || model_.topics.empty()) return administer();

@@ -20,7 +20,7 @@ void World::doubt() {
     if (!partition.known.empty() && !partition.damaged) places.push_back(at);
   if (places.empty()) return;
   const Model::Where at = any(places);
-  switch (random_.below(4)) {
+  switch (random_.below(6)) {
     case 0: return look_by_time(at);
     case 1:
       if (const auto newest = model_.newest_epoch(at); newest > 0)
@@ -49,13 +49,13 @@ void World::forge(Producer& producer) {
   spec.epoch = lane.epoch;
   const std::int32_t first = lane.epoch == 0 ? producer.first_sequence : 0;
   std::int32_t sequence = lane.next + far;
-  const auto which = random_.below(5);
-  if (which == 0 && lane.epoch > 0) {  // of one that was fenced
+  const std::int64_t which = lane.epoch > 0 && chance(2, 3) ? random_.between(0, 1) : random_.between(2, 5);
+  if (which == 0) {  // of one that was fenced
     spec.epoch = lane.epoch - 1;
     sequence = far;
-  } else if (which == 1 && lane.epoch > 0) {  // of one that was fenced, with the number that comes next
+  } else if (which == 1) {  // of one that was fenced, with the number that comes next
     --spec.epoch;
-    sequence = lane.next;
+    sequence = lane.open.empty() ? lane.next : lane.open.front().sequence;
   } else if (which == 2) {  // an edge's id that nobody knows begins at 0
     spec.producer = ProducerId{unknown};
   } else if (which == 3 && lane.batches > 12 && lane.epoch == 0) {  // behind all that is remembered

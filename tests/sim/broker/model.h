@@ -32,9 +32,10 @@ enum class Check : unsigned char {
   deleted,
   refused,
   by_time,
-  epochs
+  epochs,
+  compacted
 };
-inline constexpr std::array<std::string_view, 18> check_names{"acknowledged is there",
+inline constexpr std::array<std::string_view, 19> check_names{"acknowledged is there",
                                                               "content as sent",
                                                               "once",
                                                               "order of each producer",
@@ -51,7 +52,8 @@ inline constexpr std::array<std::string_view, 18> check_names{"acknowledged is t
                                                               "deleted topics stay deleted",
                                                               "refused what must be",
                                                               "offsets by time",
-                                                              "leader epochs"};
+                                                              "leader epochs",
+                                                              "last of each key stays"};
 
 // A producer's numbers begin anew with each of its epochs: for the model each is a producer of its own.
 constexpr std::int64_t producer_key(std::int64_t id, std::int32_t epoch) {

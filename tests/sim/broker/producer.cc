@@ -86,7 +86,7 @@ bool World::new_batch(Producer& producer, int partition) {
     return false;
   for (const auto& batch : lane.open)
     if (!batch.in_flight || batch.failed) return false;
-  if (lane.open.empty() && lane.known && chance(1, 40)) {
+  if (lane.open.empty() && lane.known && chance(1, 8)) {
     ++lane.epoch;
     lane.next = 0;
     lane.known = false;

@@ -126,6 +126,9 @@ struct BriefTopic {
   std::int64_t life = 1, end = 0;  // of this life: acknowledged up to
   bool asking = false, asked = false, there = false, durable = false, committed = false, ends = false, deleting = false;
   Buffer batch;
+  // Where it is compacted: where the last record of each key stands, where that is known.
+  bool compacts = false;
+  std::map<std::string, std::int64_t> latest;
 };
 
 class World final : public Clients {
@@ -217,6 +220,7 @@ class World final : public Clients {
   void create_brief();
   void write_brief();
   void read_brief();
+  void read_latest();
   void offsets_of_brief();
   void delete_brief();
   void brief_gone(wire::ErrorCode error);
