@@ -88,6 +88,9 @@ const std::vector<Redundant>& redundant() {
        "nothing is acknowledged before the start syncs it for its checkpoint",
        {"start: directory partitions, before the checkpoint"}},
       {"start: manifest, second copy", "the first says the same", {"start: manifest, first copy"}},
+      {"start: partition's directory, after its segments",
+       "a start after a crash writes the manifests again, and syncs the directory behind them",
+       {"start: partition's directory, after its manifest"}},
   };
   return list;
 }
