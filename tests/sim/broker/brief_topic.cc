@@ -15,6 +15,18 @@ using wire::ErrorCode;
 
 namespace {
 const std::string brief = "brief", readers = "readers";
+
+// Calls `told(offset, record)` for what batches hold.
+template <class Told>
+void each_record(Bytes batches, const Told& told) {
+  record::Scratch scratch;
+  while (const auto batch = record::next_batch(batches)) {
+    const auto header = *record::parse_header(*batch);
+    auto reader = record::open_records(*batch, header, scratch, 1 << 20);
+    record::RecordView view;
+    while (reader && reader->next(view)) told(header.base_offset + view.offset_delta, view);
+  }
+}
 }  // namespace
 
 // The error of an answer; false: nothing more is to be learnt from it.
@@ -127,17 +139,11 @@ void World::read_brief() {
                       fmt::format("the topic that was made again ends at {}, {} was acknowledged",
                                   each.high_watermark.value(), brief_.end));
         const std::string mine = fmt::format("life {}", brief_.life);
-        record::Scratch scratch;
-        Bytes rest = each.records.value_or(Bytes{});
-        while (const auto batch = record::next_batch(rest)) {
-          const auto header = *record::parse_header(*batch);
-          auto reader = record::open_records(*batch, header, scratch, 1 << 20);
-          record::RecordView view;
-          while (reader && reader->next(view))
-            model_.expect(view.value && as_text(*view.value) == mine, Check::deleted,
-                          fmt::format("{} at {}, in {}", view.value ? as_text(*view.value) : "nothing",
-                                      header.base_offset.value(), mine));
-        }
+        each_record(each.records.value_or(Bytes{}), [&](Offset at, const record::RecordView& view) {
+          model_.expect(
+              view.value && as_text(*view.value) == mine, Check::deleted,
+              fmt::format("{} at {}, in {}", view.value ? as_text(*view.value) : "nothing", at.value(), mine));
+        });
       },
       [this](const auto* response) {
         brief_.asking = false;
@@ -163,16 +169,9 @@ void World::read_latest() {
         const auto& each = response.topics.at(0).partitions.at(0);
         if (each.error_code != ErrorCode::none || model_.flips > 0) return;
         bool found = false;
-        record::Scratch scratch;
-        Bytes rest = each.records.value_or(Bytes{});
-        while (const auto batch = record::next_batch(rest)) {
-          const auto header = *record::parse_header(*batch);
-          auto reader = record::open_records(*batch, header, scratch, 1 << 20);
-          record::RecordView view;
-          while (reader && reader->next(view))
-            found |=
-                (header.base_offset + view.offset_delta).value() == offset && view.key && as_text(*view.key) == key;
-        }
+        each_record(each.records.value_or(Bytes{}), [&](Offset at, const record::RecordView& view) {
+          found |= at.value() == offset && view.key && as_text(*view.key) == key;
+        });
         model_.expect(found, Check::compacted, fmt::format("the last record of {}, at {}, is gone", key, offset));
       },
       [this](const auto* response) {

@@ -19,12 +19,7 @@ class Groups : public ShardWorld {
     request.protocols.push_back({"range", metadata});
     return request;
   }
-  std::string settle_one() {
-    const auto asked = ask<wire::JoinGroupResponse>(join_request(""));
-    EXPECT_EQ(asked.error_code, ErrorCode::member_id_required);
-    const auto in = ask<wire::JoinGroupResponse>(join_request(asked.member_id));
-    EXPECT_EQ(in.error_code, ErrorCode::none);
-    EXPECT_EQ(in.members.size(), 1u);
+  wire::SyncGroupRequest sync_request(const wire::JoinGroupResponse& in) {
     wire::SyncGroupRequest sync;
     sync.group_id = "g";
     sync.generation_id = in.generation_id;
@@ -32,7 +27,15 @@ class Groups : public ShardWorld {
     sync.protocol_type = "consumer";
     sync.protocol_name = "range";
     sync.assignments.push_back({in.member_id, assignment});
-    const Ticket ticket = send(sync, 5);
+    return sync;
+  }
+  std::string settle_one() {
+    const auto asked = ask<wire::JoinGroupResponse>(join_request(""));
+    EXPECT_EQ(asked.error_code, ErrorCode::member_id_required);
+    const auto in = ask<wire::JoinGroupResponse>(join_request(asked.member_id));
+    EXPECT_EQ(in.error_code, ErrorCode::none);
+    EXPECT_EQ(in.members.size(), 1u);
+    const Ticket ticket = send(sync_request(in), 5);
     EXPECT_FALSE(answered(ticket));  // not before it is durable
     settle();
     const auto synced = response<wire::SyncGroupResponse>(ticket, 5);
@@ -232,13 +235,7 @@ TEST_F(Groups, AFullDiskHandsOutNoShareThatIsNotKept) {
     settle();
   }
   ASSERT_TRUE(shard->store().full());
-  wire::SyncGroupRequest sync;
-  sync.group_id = "g";
-  sync.generation_id = in.generation_id;
-  sync.member_id = in.member_id;
-  sync.protocol_type = "consumer";
-  sync.protocol_name = "range";
-  sync.assignments.push_back({in.member_id, assignment});
+  const auto sync = sync_request(in);
   for (int i = 0; i < 2; ++i) {
     const Ticket ticket = send(sync, 5);
     settle();
