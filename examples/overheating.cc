@@ -1,8 +1,7 @@
 // Overheating rooms: an alarm when one is 3 degrees above its setpoint, an all-clear when it is within 1 again.
 //   overheating 127.0.0.1:9092 climate alarms
-// At least once, and a repeat is harmless: an offset is committed only after the alarms that came of the records
-// before it are acknowledged, and an alarm says what is (room, since when), not what changed. Which rooms are hot it
-// reads at its start from the alarms that it wrote, all in partition 0: that is its memory.
+// At least once, and a repeat is harmless: an alarm says what is (room, since when), not what changed, and offsets
+// follow the alarms that came of them. Which rooms are hot it reads at its start from partition 0 of the alarms.
 #include <librdkafka/rdkafkacpp.h>
 
 #include <csignal>
@@ -76,6 +75,7 @@ int main(int argc, char** argv) {
   const auto consumer = connect<RdKafka::KafkaConsumer>(argv[1], {{"group.id", "overheating"},
                                                                   {"enable.auto.commit", "false"},
                                                                   {"enable.partition.eof", "true"},
+                                                                  {"allow.auto.create.topics", "true"},
                                                                   {"auto.offset.reset", "earliest"}});
   const auto producer = connect<RdKafka::Producer>(argv[1], {{"enable.idempotence", "true"}, {"linger.ms", "5"}});
   if (!recall(*consumer, argv[3]) && running != 0) return std::fprintf(stderr, "%s could not be read\n", argv[3]), 1;
