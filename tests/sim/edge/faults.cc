@@ -51,7 +51,7 @@ Plan draw_plan(Prng& random) {
   // Where an image is put back, or a stream blocks for long, nobody knows how often a number has wrapped since.
   if (!images && plan.when_full != agent::WhenFull::block && often(30)) plan.modulus = 256;
   plan.rules.kafka = often(60);
-  // Half of it is longer than any copy lives on its way: 40 s of MQTT, 60 s in a gateway, 35 s to the log.
+  // Half of it is longer than any copy lives on its way, and leaves a clock something to be wrong by.
   const bool short_memory = often(30);
   plan.rules.memory = short_memory ? seconds(random.between(300, 900)) : seconds(86'400);
   if (often(20)) plan.rules.retention = seconds(random.between(100, 500));

@@ -6,6 +6,9 @@
 
 namespace edgelog::sim::edge {
 
+// As long as any copy of a batch lives on its way: 40 s of MQTT, 60 s in a gateway, 35 s to the log.
+inline constexpr Duration copy_lives = seconds(135);
+
 struct Plan {
   // Of a thousand messages.
   std::uint64_t uplink_loss = 0, uplink_repeat = 0, uplink_delay = 0, uplink_reorder = 0;
