@@ -91,7 +91,8 @@ class World {
     every(plan_.gateway_clock, [this] {
       base_.injected(Fault::gateway_clock_ahead);
       const std::size_t which = base_.random.below(gateways_.size());
-      const std::int64_t most = std::min<std::int64_t>(20'000, to_millis(plan_.rules.memory / 2 - copy_lives) / 1000);
+      const std::int64_t most =
+          std::min<std::int64_t>(20'000, (to_millis(plan_.rules.memory) / 2 - to_millis(copy_lives)) / 1000);
       gateways_[which]->set_clock(seconds(base_.random.between(std::min<std::int64_t>(100, most), most)));
       base_.say("gateway {}: its clock is ahead", which);
       base_.after(seconds(base_.random.between(1, 120)), [this, which] { gateways_[which]->set_clock(Duration{0}); });
