@@ -45,6 +45,7 @@ class Sealer {
   std::vector<record::HeaderView> headers_;  // of the record that is being added
   Buffer origin_;
   std::string taken_;
+  WallMillis earliest_{-1}, latest_{-1};  // when the first and the last event of the batch were taken
 };
 
 // Splits a run before `index`: no byte is copied or changed. Code::corrupt where the run does not reach there.
