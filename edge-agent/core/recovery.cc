@@ -93,12 +93,11 @@ bool look_from_less(State& state, Stream& stream, LeaderEpoch now) {
 }
 
 void checked(State& state, Moment moment, Stream& stream, const uplink::LookAnswer& answer) {
-  if (answer.expectation == static_cast<std::int8_t>(uplink::Expectation::replaced)) {
-    if (!believed(state, moment, stream, answer)) return;
-    went_back(state, moment, stream, answer.leader_epoch);
-  }
+  const bool replaced = answer.expectation == static_cast<std::int8_t>(uplink::Expectation::replaced);
+  if (replaced && !believed(state, moment, stream, answer)) return;
   stream.verified_until = moment.now + verified_for;
   stream.stale_since = never;
+  if (replaced) return went_back(state, moment, stream, answer.leader_epoch);
   look_from_less(state, stream, answer.leader_epoch);
   if (answer.leader_epoch != stream.row.leader_epoch) fences_may_be_lost(state, stream);
   stream.row.leader_epoch = answer.leader_epoch;
@@ -138,11 +137,7 @@ void looked(State& state, Moment moment, Stream& stream, const uplink::LookAnswe
   const bool replaced = answer.expectation == static_cast<std::int8_t>(uplink::Expectation::replaced);
   if (replaced && !believed(state, moment, stream, answer)) return;
   stream.stale_since = never;
-  if (replaced) {
-    went_back(state, moment, stream, answer.leader_epoch);
-    fence_all_known(stream);
-    return begin_fencing(stream);
-  }
+  if (replaced) return went_back(state, moment, stream, answer.leader_epoch);
   if (look_from_less(state, stream, answer.leader_epoch)) {
     stream.row.leader_epoch = answer.leader_epoch;
     return begin_look(state, stream);

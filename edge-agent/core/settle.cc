@@ -184,6 +184,8 @@ void expect_fence(Stream& stream, const uplink::LookAnswer& answer, ProducerId o
   };
   for (const uplink::Sighting& s : answer.sightings)
     if (s.is_fence) take(s.producer_id, s.offset);
+  // The fence may have been taken for the lane before: what this one found goes with it all the same.
+  if (stream.row.acknowledged.any()) stream.row.acknowledged.last_index = last;
 }
 
 }  // namespace
@@ -234,6 +236,10 @@ void went_back(State& state, Moment moment, Stream& stream, LeaderEpoch now) {
   if (stream.lanes.empty()) current_lane(state, stream);
   stream.lanes.front().row.must_resolve = true;
   put_origin(state, stream.lanes.front());
+  // Not before this is durable is anything fenced: a fence may come to stand again at the very place where the last
+  // acknowledged one stood, and after a crash would pass for it.
+  state.urgent = true;
+  stream.state = Settling{state.journal.open_id()};
 }
 
 }  // namespace edgelog::agent

@@ -80,7 +80,7 @@ struct Looking {
   Instant due{};
   std::uint32_t sendings = 0;
 };
-// The renumbering is on its way to the disk.
+// The renumbering, or that the log went back, is on its way to the disk.
 struct Settling {
   std::int64_t transaction = 0;
 };

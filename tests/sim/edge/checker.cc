@@ -54,7 +54,12 @@ void Checker::applied(int agent, int branch, const Store& store, const Store::Ap
     newest = durable.timestamp;
     events_[durable.key].opening = openings_[agent];
     base_.say("   durable {} {} message {}", durable.topic, text(durable.key), durable.fact->id);
-    if (durable.fact->gap) continue;
+    if (const auto& gap = durable.fact->gap; gap) {
+      base_.say("      names {} {}:{}..{} of source '{}' {}..{}, {}", gap->stream, gap->origin.value(),
+                gap->first.value(), gap->last.value(), gap->source.device, gap->source_first, gap->source_last,
+                gap->reason);
+      continue;
+    }
     const Fact& fact = *durable.fact;
     if (of_message[fact.id]++ % fact.events == 0) ++takings_of_[fact.device];
     events_[durable.key].of_device = takings_of_[fact.device];

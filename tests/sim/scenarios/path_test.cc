@@ -409,6 +409,73 @@ TEST(Rule9, WhatALookFoundAheadIsNamedTooWhereTheLogGoesBack) {  // seed 61842
   EXPECT_EQ(b.gaps[0].last, EventIndex{2}) << "it was acknowledged before the two";
 }
 
+// The fence that the agent relies upon was taken for one lane; what the next lane's look finds before it goes with it.
+TEST(Rule9, WhatALaterLaneFoundIsNamedTooWhereTheLogGoesBack) {  // seed 482900
+  Bench b;
+  b.open(7);
+  b.connect();
+  b.take("climate");
+  b.pass(milliseconds(20));
+  const ProducerId first = b.last_batch().batch.producer;
+  b.crash();
+  b.open(8);
+  b.take("climate");
+  b.crash();
+  b.open(9);
+  b.connect(Offset{20});
+  b.pass(milliseconds(20));
+  ASSERT_EQ(b.batches.size(), 1U);
+  b.answer(b.batches[0], fenced);
+  b.tick();
+  ASSERT_EQ(b.fences.size(), 2U) << "before anything was acknowledged all known ids are fenced";
+  const ProducerId second = b.fences[1].id;
+  b.answer_fence(b.fences[0], Offset{10});
+  b.answer_fence(b.fences[1], Offset{11});
+  b.tick();
+  ASSERT_EQ(b.looks.size(), 1U);
+  const std::vector<uplink::Sighting> there{seen(first, first, 0, 0, 1), seen(second, second, 1, 1, 3),
+                                            fence_at(first, 10), fence_at(second, 11)};
+  b.answer_look(b.looks[0], Offset{12}, there);
+  b.pass(milliseconds(20));
+  ASSERT_EQ(b.batches.size(), 2U);
+  b.answer(b.batches[1], fenced);
+  b.pass(seconds(30));
+  ASSERT_GE(b.fences.size(), 3U);
+  ASSERT_EQ(b.fences[2].id, second);
+  b.answer_fence(b.fences[2], Offset{11});
+  b.tick();
+  ASSERT_EQ(b.looks.size(), 2U);
+  b.answer_look(b.looks[1], Offset{12}, there);
+  b.pass(milliseconds(20));
+  ASSERT_TRUE(b.core->all_acknowledged());
+  b.list(Offset{0}, LeaderEpoch{2});
+  b.tick();
+  ASSERT_EQ(b.looks.size(), 3U);
+  b.answer_look(b.looks[2], Offset{0}, {}, uplink::Expectation::replaced, Offset{0}, LeaderEpoch{2});
+  ASSERT_FALSE(b.gaps.empty());
+  EXPECT_EQ(b.gaps[0].last, EventIndex{1});
+}
+
+// Else a fence could come to stand where the last acknowledged one stood, the agent die before the gap is durable, and
+// its next start would find all as it was.
+TEST(Rule9, WhereTheLogWentBackNothingIsFencedBeforeTheGapIsDurable) {  // seed 467294
+  Bench b;
+  b.open();
+  b.connect();
+  b.take("climate");
+  b.answer(b.batches[0], 0, Offset{0});
+  b.list(Offset{0}, LeaderEpoch{2});
+  b.tick();
+  b.hold = true;
+  b.answer_look(b.looks[0], Offset{0}, {}, uplink::Expectation::replaced, Offset{0}, LeaderEpoch{2});
+  b.pass(seconds(1));
+  ASSERT_TRUE(b.is_held());
+  EXPECT_TRUE(b.fences.empty());
+  b.release();
+  b.tick();
+  EXPECT_EQ(b.fences.size(), 1U);
+}
+
 TEST(Rule9, WhereTheLogWentBackAllKnownIdsAreFencedAgain) {
   Recovered b;
   b.until_look();
