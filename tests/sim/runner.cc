@@ -13,11 +13,10 @@
 #include <map>
 #include <sstream>
 
-#ifndef EDGELOG_SIM_COMMIT
-#define EDGELOG_SIM_COMMIT "unknown"
-#endif
-
 namespace edgelog::sim {
+
+extern const char commit[];  // from which this was built; written by the build
+
 namespace {
 
 constexpr std::size_t tail_lines = 400;
@@ -195,7 +194,7 @@ int run_seed(const Kind& kind, std::uint64_t seed, bool trace) {
     return 0;
   }
   fmt::print("{}FAILED: {}\nagain with: edgelog-sim {} --seed {} --trace   (commit {})\n", story.tail(), result.failure,
-             kind.name, seed, EDGELOG_SIM_COMMIT);
+             kind.name, seed, commit);
   return 1;
 }
 
