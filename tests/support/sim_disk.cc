@@ -108,6 +108,9 @@ Status SimDisk::write(FileId file, std::uint64_t at, std::span<const Bytes> piec
   TRY(grow(node, 0, at + size, to.path));
   if (node.live.size() < at + size) node.live.resize(at + size);
   for (std::uint64_t s = at / sector; s <= (at + size - 1) / sector; ++s) node.dirty.insert(s);
+  static constexpr std::size_t kept = 16;
+  if (latest_writes_.size() == kept) latest_writes_.pop_front();
+  latest_writes_.push_back({to.path, at, size});
   for (const auto& piece : pieces) {
     std::copy(piece.begin(), piece.end(), node.live.begin() + static_cast<std::ptrdiff_t>(at));
     at += piece.size();
@@ -375,6 +378,17 @@ void SimDisk::flip_bit(std::string_view path, std::uint64_t byte, unsigned bit) 
   const auto mask = static_cast<std::byte>(1u << bit);
   node->live[byte] ^= mask;
   if (byte < node->durable.size()) node->durable[byte] ^= mask;
+}
+
+void SimDisk::lose_file(const std::string& path) {
+  const NodePtr node = find(path);
+  ASSERT(node && !node->directory);
+  used_ -= charge(*node);
+  names_.erase(path);
+  durable_names_.erase(path);
+  for (auto& entry : unsynced_[parent(path)])
+    for (auto& [name, at] : entry.names)
+      if (name == path) at = nullptr;
 }
 
 std::vector<std::string> SimDisk::files() const {

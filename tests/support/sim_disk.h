@@ -3,6 +3,7 @@
 // kill() is kill -9 (the page cache stays), power_cut() loses what was not synced: per sector of 512 bytes,
 // per size, per directory entry, each may have reached the disk or not, as the Prng says. Syncs complete when
 // the test says so. Nothing is random but through the Prng handed in.
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -71,6 +72,7 @@ class SimDisk final : public port::Disk {
   // Sees each sync call as it completes; where it says true nothing is synced, and Ok is told.
   void on_sync(std::function<bool(const SyncCall&)> ignored) { ignored_ = std::move(ignored); }
   void flip_bit(std::string_view path, std::uint64_t byte, unsigned bit);  // in cache and on disk
+  void lose_file(const std::string& path);                                 // so that nobody wrote it ever
   // Called before every operation that changes something, with its name and path. May throw away the world
   // by remembering to; used to cut power between any two effects.
   void on_operation(std::function<void(std::string_view operation, std::string_view path)> hook) {
@@ -83,6 +85,12 @@ class SimDisk final : public port::Disk {
   std::vector<std::string> files() const;  // every live path of a file
   std::optional<Buffer> contents(std::string_view path) const;
   std::uint64_t used_bytes() const;
+  // The latest writes, newest last.
+  struct Written {
+    std::string path;
+    std::uint64_t at, bytes;
+  };
+  const std::deque<Written>& latest_writes() const { return latest_writes_; }
   std::uint64_t sync_count() const { return sync_count_; }
   std::uint64_t write_count() const { return write_count_; }
 
@@ -138,6 +146,7 @@ class SimDisk final : public port::Disk {
   std::map<std::string, std::vector<Entry>, std::less<>> unsynced_;
   std::map<std::uint32_t, Handle> handles_;
   std::vector<Pending> pending_;
+  std::deque<Written> latest_writes_;
   std::function<bool(const SyncCall&)> ignored_;
   std::function<void(std::string_view, std::string_view)> hook_;
   std::uint64_t capacity_ = std::uint64_t{1} << 40, sync_count_ = 0, write_count_ = 0, used_ = 0, moment_ = 0;

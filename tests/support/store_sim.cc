@@ -27,7 +27,7 @@ using broker::Producers;
 
 // One batch as it was appended: what a reader must find at its offset.
 struct ModelBatch {
-  std::int64_t base = 0, end = 0;
+  std::int64_t base = 0, end = 0, appended_ms = 0, bytes = 0;
   std::uint32_t crc = 0;
   ProducerBatch producer;
 };
@@ -94,6 +94,8 @@ class StoreSim {
   void compare(int number, ModelPartition& model, Partition& p);
   void compare_producers(int number, ModelPartition& model, Partition& p);
   void check_numbers();
+  void check_retention(int number, const ModelPartition& model, std::int64_t start);
+  void retention_ends();
   void liveness();
   std::optional<std::pair<int, Partition*>> pick();
   void on_committed(std::span<Partition* const> advanced);
@@ -248,6 +250,8 @@ void StoreSim::append_to(int number, ModelPartition& model, Partition& p) {
   ModelBatch made;
   made.base = answer.base_offset.value();
   made.end = answer.commit_at.value();
+  made.appended_ms = wall_.value();
+  made.bytes = static_cast<std::int64_t>(batch.size());
   made.crc = crc;
   made.producer = {spec.producer, ProducerEpoch{static_cast<std::int16_t>(spec.epoch)}, Sequence{spec.sequence},
                    spec.records, answer.base_offset};
@@ -353,11 +357,30 @@ void StoreSim::check_numbers() {
     }
     expect(p->log_start().value() >= model.log_start, StoreCheck::monotonic,
            fmt::format("p{}: log start {} went back to {}", number, model.log_start, p->log_start().value()));
+    if (p->log_start().value() > model.log_start) check_retention(number, model, p->log_start().value());
     model.log_start = p->log_start().value();
     expect(p->log_start() <= p->committed() && p->committed() <= p->flushed() && p->flushed() <= p->end(),
            StoreCheck::monotonic, "start <= committed <= flushed <= end");
     expect(p->committed().value() == model.acknowledged, StoreCheck::monotonic, "committed without being told");
     expect(p->end().value() == model.end(), StoreCheck::monotonic, "end is not where the model's is");
+  }
+}
+
+// What went without being asked for was old enough, or there is enough without it. Where clocks have jumped nobody can
+// tell.
+void StoreSim::check_retention(int number, const ModelPartition& model, std::int64_t start) {
+  if (result_.faults[static_cast<std::size_t>(StoreFault::clock_jump)] > 0) return;
+  std::int64_t behind = 0;
+  for (auto batch = model.batches.rbegin(); batch != model.batches.rend() && batch->end > model.log_start; ++batch) {
+    const std::int64_t age = wall_.value() - batch->appended_ms;
+    const bool old = model.settings.retention_ms >= 0 && age > model.settings.retention_ms;
+    const bool enough = model.settings.retention_bytes >= 0 && behind >= model.settings.retention_bytes;
+    const auto why = [&] {
+      return fmt::format("p{}: retention took {} to {}, appended {} ms ago, {} bytes before the end", number,
+                         batch->base, batch->end, age, behind);
+    };
+    if (batch->base < start && !expect(old || enough, StoreCheck::retention, why())) return;
+    behind += batch->bytes;
   }
 }
 
@@ -399,6 +422,8 @@ void StoreSim::step() {
       const Offset to{random_.between(picked->second->log_start().value(), picked->second->committed().value())};
       say("p{} delete records below {}", picked->first, to.value());
       expect(picked->second->delete_records(to), StoreCheck::monotonic, "delete_records refused");
+      ModelPartition& model = model_[picked->first];
+      model.log_start = std::max(model.log_start, to.value());
     }
   } else if (dice < 96) {
     if (weather_.sync_fails && chance(1, 10)) {
@@ -586,6 +611,35 @@ void StoreSim::liveness() {
   }
 }
 
+// Long after the last append only what settings keep is there.
+void StoreSim::retention_ends() {
+  static constexpr Duration long_after = seconds(4 * 3600);
+  for (int i = 0; i < 4; ++i) {
+    now_ = now_ + long_after;
+    wall_ = wall_ + long_after;
+    store_->tick(now_, wall_);
+    disk_.complete_all();
+    check_numbers();
+  }
+  for (auto& [number, model] : model_) {
+    Partition* const p = store_->find(partition_id(number));
+    if (!p || model.removing || model.damaged || fatal_) continue;
+    if (model.settings.retention_ms >= 0 && model.settings.retention_ms < to_millis(long_after))
+      expect(p->log_start() == p->end(), StoreCheck::retention,
+             fmt::format("p{}: {} to {} are still there when all is too old", number, p->log_start().value(),
+                         p->end().value()));
+    if (model.settings.retention_bytes < 0) continue;
+    std::int64_t first = 0, kept = 0;  // without what is deleted and waits for a snapshot
+    for (const auto& segment : p->log().segments) {
+      if (segment.info.end <= p->log_start()) continue;
+      kept += static_cast<std::int64_t>(segment.info.size);
+      if (first == 0) first = kept;
+    }
+    expect(kept == first || kept - first < model.settings.retention_bytes, StoreCheck::retention,
+           fmt::format("p{} keeps {} bytes, the oldest segment has {} of them", number, kept, first));
+  }
+}
+
 StoreSimResult StoreSim::run() {
   draw();
   open();
@@ -596,6 +650,7 @@ StoreSimResult StoreSim::run() {
     if (result_.failure.empty()) check_numbers();
   }
   if (result_.failure.empty()) liveness();
+  if (result_.failure.empty() && options_.left_out.empty()) retention_ends();
   store_.reset();
   disk_.on_operation(nullptr);
   if (sites_) result_.sync_calls = sites_->calls();

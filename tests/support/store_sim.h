@@ -37,12 +37,14 @@ enum class StoreCheck : unsigned char {
   monotonic,
   read,
   progress,
-  damage
+  damage,
+  retention
 };
-inline constexpr std::array<std::string_view, 9> store_check_names{
-    "acknowledged is there", "content equals",        "offsets without holes",
-    "duplicate answered",    "producers as replayed", "numbers monotonic",
-    "read while running",    "progress at the end",   "damage named"};
+inline constexpr std::array<std::string_view, 10> store_check_names{
+    "acknowledged is there",      "content equals",        "offsets without holes",
+    "duplicate answered",         "producers as replayed", "numbers monotonic",
+    "read while running",         "progress at the end",   "damage named",
+    "retention takes what may go"};
 
 struct StoreSimResult {
   std::string failure;  // empty: it held

@@ -22,9 +22,7 @@ void World::audit() {
   // Groups' offsets are read as soon as nothing of theirs waits for the disk.
   for (auto& committer : committers_) {
     if (committer.at.empty() || committer.asking || failed() || frozen_) continue;
-    const std::size_t own = std::exchange(committer.connection, auditor);
-    read_offsets(committer);
-    committer.connection = own;
+    read_offsets(committer, auditor, [] {});
     deliver(connection);
     answer(connection);
   }
@@ -33,16 +31,28 @@ void World::audit() {
 void World::audit_topics() {
   wire::MetadataRequest request;
   request.allow_auto_topic_creation = false;
-  ask<wire::MetadataResponse>(auditor, request, version_of<wire::MetadataRequest>(),
-                              [this](const auto& response) {
+  const auto version = version_of<wire::MetadataRequest>();
+  ask<wire::MetadataResponse>(auditor, request, version,
+                              [this, version](const auto& response) {
+                                std::int32_t epoch = -1;
                                 for (auto& [name, model] : model_.topics) {
                                   const auto found =
                                       std::find_if(response.topics.begin(), response.topics.end(),
                                                    [&](const auto& topic) { return topic.name == name; });
                                   const bool there = found != response.topics.end();
                                   model_.expect(there || model.must == 0, Check::topics, "topic " + name + " is gone");
-                                  if (there) model_.has_partitions(name, static_cast<int>(found->partitions.size()));
+                                  if (!there) continue;
+                                  model_.has_partitions(name, static_cast<int>(found->partitions.size()));
+                                  if (found->topic_id != Uuid{}) model_.has_id(name, found->topic_id);
+                                  if (version < 7) continue;
+                                  for (const auto& each : found->partitions)
+                                    epoch = std::max(epoch, each.leader_epoch.value());
                                 }
+                                if (epoch < 0 || model_.flips > 0) return;
+                                model_.expect(epoch_of_ == starts_ ? epoch == epoch_ : epoch > epoch_, Check::epochs,
+                                              fmt::format("it is in epoch {}, before in {}", epoch, epoch_));
+                                epoch_ = epoch;
+                                epoch_of_ = starts_;
                               },
                               {});
   deliver(connections_[auditor]);

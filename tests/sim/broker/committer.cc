@@ -41,26 +41,54 @@ void World::commit(Committer& committer) {
 
 void World::read_offsets(Committer& committer) {
   const auto number = static_cast<std::size_t>(&committer - committers_.data());
+  committer.asking = true;
+  read_offsets(committer, committer.connection, [this, number] { committers_[number].asking = false; });
+}
+
+void World::read_offsets(Committer& committer, std::size_t connection, std::function<void()> done) {
   wire::OffsetFetchRequest request;
   request.group_id = committer.group;
-  request.topics.emplace();
-  for (const auto& at : committer.at) request.topics->push_back({at.first, {PartitionIndex{at.second}}});
+  const bool all = chance(1, 4);
+  auto& group = request.groups.emplace_back();
+  group.group_id = committer.group;
+  if (!all) {
+    request.topics.emplace();
+    group.topics.emplace();
+  }
+  for (const auto& at : committer.at) {
+    if (all) break;
+    request.topics->push_back({at.first, {PartitionIndex{at.second}}});
+    group.topics->push_back({at.first, {PartitionIndex{at.second}}});
+  }
+  auto version = version_of<wire::OffsetFetchRequest>();
+  if (all) version = std::max<wire::Version>(version, 2);
+  version >= 8 ? request.topics.reset() : request.groups.clear();
   ask<wire::OffsetFetchResponse>(
-      committer.connection, request, version_of<wire::OffsetFetchRequest>(7),
+      connection, request, version,
       [this, places = committer.at, group = committer.group](const auto& response) {
-        const bool storage =
-            response.error_code == ErrorCode::coordinator_not_available && (was_full_ || model_.flips > 0);
-        if (storage) return;
-        for (std::size_t i = 0; i < places.size(); ++i) {
-          const auto& each = response.topics.at(i).partitions.at(0);
-          if (!model_.expect(each.error_code == ErrorCode::none, Check::answers,
-                             fmt::format("error {} for committed offsets", static_cast<int>(each.error_code))))
-            return;
-          model_.fetched(group, places[i], each.committed_offset.value(), each.metadata.value_or(""));
-        }
+        const auto look = [&](const auto& answer) {
+          const bool storage =
+              answer.error_code == ErrorCode::coordinator_not_available && (was_full_ || model_.flips > 0);
+          if (storage) return;
+          for (const auto& place : places) {
+            std::int64_t offset = -1;
+            std::string metadata;
+            for (const auto& topic : answer.topics) {
+              for (const auto& each : topic.partitions) {
+                if (topic.name != place.first || each.partition_index.value() != place.second) continue;
+                if (!model_.expect(each.error_code == ErrorCode::none, Check::answers,
+                                   fmt::format("error {} for committed offsets", static_cast<int>(each.error_code))))
+                  return;
+                offset = each.committed_offset.value();
+                metadata = each.metadata.value_or("");
+              }
+            }
+            model_.fetched(group, place, offset, metadata);
+          }
+        };
+        response.groups.empty() ? look(response) : look(response.groups.front());
       },
-      [this, number](const auto*) { committers_[number].asking = false; });
-  committer.asking = true;
+      [done = std::move(done)](const auto*) { done(); });
 }
 
 }  // namespace edgelog::sim::shard

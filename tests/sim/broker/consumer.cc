@@ -17,6 +17,7 @@ void World::consume(Consumer& consumer) {
   request.max_wait_ms = wire::Millis{static_cast<std::int32_t>(random_.between(0, 800))};
   request.min_bytes = static_cast<std::int32_t>(chance(1, 2) ? 1 : random_.between(0, 5000));
   request.max_bytes = static_cast<std::int32_t>(random_.between(1, 100'000));
+  request.isolation_level = chance(1, 2) ? 1 : 0;  // the same here, where there are no transactions
   auto& topic = request.topics.emplace_back();
   topic.topic = consumer.at.first;
   wire::FetchRequest::Topic::Partition partition;
@@ -59,6 +60,7 @@ void World::look_at_offsets(Consumer& consumer) {
   if (consumer.asking) return;
   consumer.asking = true;
   wire::ListOffsetsRequest request;
+  request.isolation_level = chance(1, 2) ? 1 : 0;
   auto& topic = request.topics.emplace_back();
   topic.name = consumer.at.first;
   topic.partitions.push_back({PartitionIndex{consumer.at.second}, LeaderEpoch{-1}, -1});

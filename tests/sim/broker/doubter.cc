@@ -1,5 +1,4 @@
-// The doubter asks what others do not: by time, by leader epoch, for records to be deleted. And it sends what the
-// broker must refuse.
+// The doubter asks what others do not: by time, by leader epoch, outside of the log, for records to be deleted.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -7,7 +6,6 @@
 #include "common/record/batch.h"
 #include "common/wire/all.h"
 #include "tests/sim/broker/world.h"
-#include "tests/support/batches.h"
 
 namespace edgelog::sim::shard {
 
@@ -15,13 +13,21 @@ using wire::ErrorCode;
 
 void World::doubt() {
   if (doubter_.asking || ending_) return;
+  if (Committer& committer = any(committers_); chance(1, 5) && !committer.at.empty()) {  // while it commits
+    doubter_.asking = true;
+    return read_offsets(committer, doubter_.connection, [this] { doubter_.asking = false; });
+  }
   std::vector<Model::Where> places;
   for (const auto& [at, partition] : model_.partitions)
     if (!partition.known.empty() && !partition.damaged) places.push_back(at);
   if (places.empty()) return;
   const Model::Where at = any(places);
-  switch (random_.below(6)) {
+  switch (random_.below(10)) {
     case 0: return look_by_time(at);
+    case 6: return look_outside(at);
+    case 7: return look_at_marks(at);
+    case 8:
+    case 9: return send_again(any(producers_));
     case 1:
       if (const auto newest = model_.newest_epoch(at); newest > 0)
         look_at_epoch(doubter_.connection, at, static_cast<std::int32_t>(random_.between(0, newest)));
@@ -29,67 +35,6 @@ void World::doubt() {
     case 2: return delete_records(at);
     default: return forge(any(producers_));
   }
-}
-
-// A batch that is not the producer's next one, nor one of its last: another process has its id, or it came late.
-void World::forge(Producer& producer) {
-  if (producer.id < 0 || weather_.flips || model_.flips > 0) return;
-  std::vector<int> known;
-  for (const auto& [partition, lane] : producer.lanes)
-    if (lane.known) known.push_back(partition);
-  if (known.empty()) return;
-  constexpr std::int32_t far = 1'000'000;
-  constexpr std::int64_t unknown = (std::int64_t{1} << 62) + 1'000'000'000;
-  const int partition = any(known);
-  const Lane& lane = producer.lanes[partition];
-  testing::BatchSpec spec;
-  spec.timestamp = at_.wall.value();
-  spec.value = "forged";
-  spec.producer = ProducerId{producer.id};
-  spec.epoch = lane.epoch;
-  const std::int32_t first = lane.epoch == 0 ? producer.first_sequence : 0;
-  std::int32_t sequence = lane.next + far;
-  const std::int64_t which = lane.epoch > 0 && chance(2, 3) ? random_.between(0, 1) : random_.between(2, 5);
-  if (which == 0) {  // of one that was fenced
-    spec.epoch = lane.epoch - 1;
-    sequence = far;
-  } else if (which == 1) {  // of one that was fenced, with the number that comes next
-    --spec.epoch;
-    sequence = lane.open.empty() ? lane.next : lane.open.front().sequence;
-  } else if (which == 2) {  // an edge's id that nobody knows begins at 0
-    spec.producer = ProducerId{unknown};
-  } else if (which == 3 && lane.batches > 12 && lane.epoch == 0) {  // behind all that is remembered
-    sequence = 0;
-  }
-  spec.sequence = (Sequence{first} + sequence).value();
-  Buffer batch = make_batch(spec);
-  if (which == 4) {  // as it should be, but for one bit
-    spec.sequence = (Sequence{first} + lane.next).value();
-    batch = make_batch(spec);
-    batch.back() ^= std::byte{1};
-    sequence = lane.next + far;
-  }
-  send_forged({producer.topic, partition}, std::move(batch), producer_key(spec.producer.value(), spec.epoch), sequence);
-}
-
-void World::send_forged(const Model::Where& at, Buffer batch, std::int64_t producer, std::int32_t sequence) {
-  wire::ProduceRequest request;
-  request.timeout_ms = wire::Millis{10'000};
-  auto& topic = request.topics.emplace_back();
-  topic.name = at.first;
-  topic.partitions.push_back({PartitionIndex{at.second}, Bytes(batch)});
-  doubter_.asking = true;
-  ask<wire::ProduceResponse>(
-      doubter_.connection, request, version_of<wire::ProduceRequest>(),
-      [this, at, producer, sequence](const auto& response) {
-        const auto& each = response.topics.at(0).partitions.at(0);
-        say("  {}-{}: forged {} of producer {}: error {}", at.first, at.second, sequence, producer,
-            static_cast<int>(each.error_code));
-        model_.expect(each.error_code != ErrorCode::none, Check::refused,
-                      fmt::format("{}-{}: {} of producer {} was accepted, which is not its next", at.first, at.second,
-                                  sequence, producer));
-      },
-      [this](const auto*) { doubter_.asking = false; });
 }
 
 void World::look_by_time(const Model::Where& at) {
@@ -112,6 +57,59 @@ void World::look_by_time(const Model::Where& at) {
                           fmt::format("error {} for a time", static_cast<int>(each.error_code))) &&
             each.error_code == ErrorCode::none)
           model_.found_by_time(at, time, each.offset.value(), each.timestamp);
+      },
+      [this](const auto*) { doubter_.asking = false; });
+}
+
+// The beginning, and the youngest record.
+void World::look_at_marks(const Model::Where& at) {
+  const bool youngest = chance(1, 2);
+  wire::ListOffsetsRequest request;
+  request.isolation_level = chance(1, 2) ? 1 : 0;
+  auto& topic = request.topics.emplace_back();
+  topic.name = at.first;
+  topic.partitions.push_back({PartitionIndex{at.second}, LeaderEpoch{-1}, youngest ? -3 : -2});
+  doubter_.asking = true;
+  const auto version = std::max<wire::Version>(version_of<wire::ListOffsetsRequest>(), youngest ? 7 : 1);
+  ask<wire::ListOffsetsResponse>(
+      doubter_.connection, request, version,
+      [this, at, youngest](const auto& response) {
+        const auto& each = response.topics.at(0).partitions.at(0);
+        if (each.error_code == ErrorCode::kafka_storage_error) return model_.damaged(at);
+        if (!model_.expect(each.error_code == ErrorCode::none || model_.flips > 0, Check::answers,
+                           fmt::format("error {} for a mark", static_cast<int>(each.error_code))) ||
+            each.error_code != ErrorCode::none)
+          return;
+        if (youngest) return model_.found_largest(at, each.offset.value(), each.timestamp);
+        model_.watermark(at, model_.partitions[at].must, each.offset.value());
+        model_.started(at, each.offset.value());
+      },
+      [this](const auto*) { doubter_.asking = false; });
+}
+
+// A fetch before the beginning, or behind the end: there is nothing to be had.
+void World::look_outside(const Model::Where& at) {
+  const PartitionModel& model = model_.partitions[at];
+  const bool before = model.start > 0 && chance(2, 3);
+  const std::int64_t from = before ? random_.between(0, model.start - 1) : model.must + 1'000'000;
+  wire::FetchRequest request;
+  request.max_bytes = 1 << 20;
+  auto& topic = request.topics.emplace_back();
+  topic.topic = at.first;
+  wire::FetchRequest::Topic::Partition partition;
+  partition.partition = PartitionIndex{at.second};
+  partition.fetch_offset = Offset{from};
+  partition.partition_max_bytes = 1 << 20;
+  topic.partitions.push_back(partition);
+  doubter_.asking = true;
+  ask<wire::FetchResponse>(
+      doubter_.connection, request, version_of<wire::FetchRequest>(12),
+      [this, at, from](const auto& response) {
+        const auto& each = response.topics.at(0).partitions.at(0);
+        if (each.error_code == ErrorCode::kafka_storage_error) return model_.damaged(at);
+        model_.expect(each.error_code == ErrorCode::offset_out_of_range || model_.flips > 0, Check::refused,
+                      fmt::format("{}-{}: error {} for a fetch at {}, outside of the log", at.first, at.second,
+                                  static_cast<int>(each.error_code), from));
       },
       [this](const auto*) { doubter_.asking = false; });
 }
@@ -144,19 +142,23 @@ void World::delete_records(const Model::Where& at) {
   auto& topic = request.topics.emplace_back();
   topic.name = at.first;
   const std::int64_t start = model_.partitions[at].start;
-  topic.partitions.push_back({PartitionIndex{at.second}, Offset{random_.between(start, (start + end) / 2)}});
+  const bool beyond = chance(1, 4);  // of what is committed: that is refused
+  topic.partitions.push_back({PartitionIndex{at.second}, Offset{beyond ? end + random_.between(1, 20)
+                                                                       : random_.between(start, (start + end) / 2)}});
   doubter_.asking = true;
   ask<wire::DeleteRecordsResponse>(
       doubter_.connection, request, version_of<wire::DeleteRecordsRequest>(),
-      [this, at, asked = topic.partitions[0].offset.value()](const auto& response) {
+      [this, at, beyond, asked = topic.partitions[0].offset.value()](const auto& response) {
         const auto& each = response.topics.at(0).partitions.at(0);
         if (each.error_code == ErrorCode::kafka_storage_error) return model_.damaged(at);
+        if (beyond && each.error_code == ErrorCode::offset_out_of_range) return;
         if (!model_.expect(each.error_code == ErrorCode::none || model_.flips > 0, Check::answers,
                            fmt::format("error {} for records to be deleted", static_cast<int>(each.error_code))) ||
             each.error_code != ErrorCode::none)
           return;
         model_.expect(each.low_watermark.value() >= asked, Check::watermark, "fewer records were deleted than asked");
         model_.removed(at, each.low_watermark.value());
+        if (beyond) model_.partitions[at].must = std::max(model_.partitions[at].must, asked);
       },
       [this](const auto*) { doubter_.asking = false; });
 }

@@ -26,8 +26,13 @@ bool World::out_of_group(Member& member, ErrorCode error) {
   return storage || member.generation < 0;
 }
 
+// At the moment of the answer.
+void World::told(const Member& member, const std::string& id, ErrorCode error) {
+  if (error == ErrorCode::unknown_member_id && member.id == id) group_.not_in(model_, id, at_.now);
+}
+
 void World::member_acts(Member& member) {
-  if (member.asking || at_.now < member.silent_until) return;
+  if (member.asking || member.dead || at_.now < member.silent_until) return;
   if (!ending_ && chance(1, 60)) {
     fault(Fault::silent_member);
     member.silent_until = at_.now + seconds(30);
@@ -44,7 +49,7 @@ void World::member_acts(Member& member) {
 void World::join(Member& member) {
   wire::JoinGroupRequest request;
   request.group_id = crew;
-  request.session_timeout_ms = wire::Millis{40'000};
+  request.session_timeout_ms = wire::Millis{static_cast<std::int32_t>(to_millis(session_))};
   request.rebalance_timeout_ms = wire::Millis{40'000};
   request.member_id = member.id;
   request.protocol_type = "consumer";
@@ -55,9 +60,10 @@ void World::join(Member& member) {
   const bool unnamed = member.id.empty() && version >= 4;  // KIP-394: it is given an id first
   ask<wire::JoinGroupResponse>(
       member.connection, request, version,
-      [this, number, unnamed](const auto& response) {
+      [this, number, unnamed, id = member.id](const auto& response) {
         say("  member {}: error {}, generation {} of {}", number, static_cast<int>(response.error_code),
             response.generation_id, response.leader);
+        told(members_[number], id, response.error_code);
         if (response.error_code != ErrorCode::none) return;
         model_.expect(!unnamed, Check::generations,
                       "a member came in without an id, in a version that gives one first");
@@ -96,8 +102,15 @@ void World::sync(Member& member) {
   const auto first = random_.below(slots);
   for (std::uint64_t slot = 0; slot < slots && !shares.empty(); ++slot)
     shares[(first + slot) % shares.size()].push_back(static_cast<char>('0' + slot));
-  for (std::size_t i = 0; i < shares.size(); ++i)
+  GroupModel::Shares handed_in;
+  for (std::size_t i = 0; i < shares.size(); ++i) {
     request.assignments.push_back({member.others[i], as_bytes(shares[i])});
+    handed_in[member.others[i]] = shares[i];
+  }
+  if (!handed_in.empty()) group_.handed_in(member.generation, std::move(handed_in));
+  static const std::string everything = "0123";
+  if (member.others.empty() && chance(1, 3))
+    request.assignments.push_back({member.id, as_bytes(everything)});  // in vain
   member.asking = true;
   const auto number = static_cast<std::size_t>(&member - members_.data());
   ask<wire::SyncGroupResponse>(
@@ -105,6 +118,7 @@ void World::sync(Member& member) {
       [this, number, generation = member.generation, id = member.id](const auto& response) {
         say("  member {}: sync of {}: error {}, {}", number, generation, static_cast<int>(response.error_code),
             as_text(response.assignment));
+        told(members_[number], id, response.error_code);
         if (response.error_code == ErrorCode::none)
           group_.synced(model_, generation, id, std::string(as_text(response.assignment)));
       },
@@ -131,8 +145,11 @@ void World::heartbeat(Member& member) {
   const auto number = static_cast<std::size_t>(&member - members_.data());
   ask<wire::HeartbeatResponse>(
       member.connection, request, version_of<wire::HeartbeatRequest>(),
-      [this, generation = member.generation](const auto& response) {
-        if (response.error_code == ErrorCode::none) group_.accepted(model_, generation, "a heartbeat");
+      [this, number, generation = member.generation, id = member.id](const auto& response) {
+        told(members_[number], id, response.error_code);
+        if (response.error_code != ErrorCode::none) return;
+        group_.accepted(model_, generation, "a heartbeat");
+        if (members_[number].synced) group_.alive(id, at_.now);
       },
       [this, number](const auto* response) {
         Member& asked = members_[number];
@@ -145,6 +162,7 @@ void World::heartbeat(Member& member) {
 
 void World::leave(Member& member) {
   fault(Fault::member_leaves);
+  group_.leaves(member.id);
   wire::LeaveGroupRequest request;
   request.group_id = crew;
   request.member_id = member.id;
@@ -163,7 +181,8 @@ void World::leave(Member& member) {
 // A request that was on its way for long, with a generation that is over: it must be refused.
 void World::of_another_time(Member& member) {
   const std::int32_t generation = member.generation - 1;
-  const auto which = random_.below(3);
+  const auto which = random_.below(4);
+  if (which == 3) return of_a_stranger(member);
   if (generation < 1 || (which == 0 && member.owned.empty())) return heartbeat(member);
   if (which == 0) return commit_as(member, generation);
   member.asking = true;
@@ -191,6 +210,39 @@ void World::of_another_time(Member& member) {
   ask<wire::SyncGroupResponse>(member.connection, request, version_of<wire::SyncGroupRequest>(), told("a sync"), over);
 }
 
+// A commit of somebody who is no member, or says so, where there are members: it must be refused.
+void World::of_a_stranger(Member& member) {
+  Committer& crews = committers_.back();
+  if (crews.at.empty()) return heartbeat(member);
+  const Model::Where at = any(crews.at);
+  const std::int64_t offset = model_.offsets[{crew, at}].floor;
+  const bool simple = offset >= 0 && group_.surely_in(member.id, at_.now) && chance(1, 2);
+  wire::OffsetCommitRequest request;
+  request.group_id = crew;
+  request.generation_id = simple ? -1 : member.generation;
+  request.member_id = simple ? "" : "nobody";
+  auto& topic = request.topics.emplace_back();
+  topic.name = at.first;
+  topic.partitions.push_back({PartitionIndex{at.second}, Offset{std::max<std::int64_t>(0, offset)}, LeaderEpoch{-1}, -1,
+                              fmt::format("m{}", offset)});
+  member.asking = true;
+  const auto number = static_cast<std::size_t>(&member - members_.data());
+  ask<wire::OffsetCommitResponse>(
+      member.connection, request, version_of<wire::OffsetCommitRequest>(),
+      [this, simple, id = member.id](const auto& response) {
+        const bool good = response.topics.at(0).partitions.at(0).error_code == ErrorCode::none;
+        if (model_.flips == 0 && (!simple || group_.surely_in(id, at_.now)))
+          model_.expect(!good, Check::refused, "a commit of a stranger was accepted");
+      },
+      [this, number, simple, at, offset](const auto* response) {
+        members_[number].asking = false;
+        // All may have left meanwhile: then it was right, and nobody's offset.
+        auto& model = model_.offsets[{crew, at}];
+        if (simple && (response == nullptr || response->topics.at(0).partitions.at(0).error_code == ErrorCode::none))
+          model.floor = std::min(model.floor, offset);
+      });
+}
+
 // What comes from an older generation than the last one that anybody was told of is refused.
 void World::commit_as(Member& member, std::int32_t generation) {
   Committer& crews = committers_.back();
@@ -211,7 +263,8 @@ void World::commit_as(Member& member, std::int32_t generation) {
   const auto number = static_cast<std::size_t>(&member - members_.data());
   ask<wire::OffsetCommitResponse>(
       member.connection, request, version_of<wire::OffsetCommitRequest>(),
-      [this, at, offset, generation](const auto& response) {
+      [this, number, at, offset, generation, id = member.id](const auto& response) {
+        told(members_[number], id, response.topics.at(0).partitions.at(0).error_code);
         if (response.topics.at(0).partitions.at(0).error_code != ErrorCode::none) return;
         group_.accepted(model_, generation, "a commit");
         model_.committed(crew, at, offset);

@@ -5,12 +5,15 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "common/base/bytes.h"
+#include "common/base/ids.h"
+#include "common/base/time.h"
 
 namespace edgelog::sim::shard {
 
@@ -80,6 +83,7 @@ struct PartitionModel {
 struct TopicModel {
   int must = 0, must_before = 0, asked = 0;  // partitions
   bool retains = false;
+  std::optional<Uuid> id;  // once it was told
 };
 struct GroupOffset {
   std::int64_t floor = -1, floor_before = -1, asked = -1;
@@ -99,8 +103,10 @@ class Model {
   // The beginning that was answered never goes back before what DeleteRecords was answered.
   void started(const Where& at, std::int64_t log_start);
   void removed(const Where& at, std::int64_t low_watermark);
-  // ListOffsets for a time: the first record not older. OffsetForLeaderEpoch: where the epoch ended.
+  // ListOffsets for a time: the first record not older; for the largest time of all. OffsetForLeaderEpoch: where the
+  // epoch ended.
   void found_by_time(const Where& at, std::int64_t asked, std::int64_t offset, std::int64_t timestamp);
+  void found_largest(const Where& at, std::int64_t offset, std::int64_t timestamp);
   void epoch_ended(const Where& at, std::int32_t asked, std::int32_t epoch, std::int64_t end);
   std::int32_t newest_epoch(const Where& at) const;
   // What a log holds from its beginning has no holes in any producer's numbers.
@@ -111,6 +117,7 @@ class Model {
   bool has_offsets(const std::string& group) const;  // some are known to be committed
   void handed_out(std::int64_t producer);
   void has_partitions(const std::string& topic, int count);
+  void has_id(const std::string& topic, const Uuid& id);
 
   // A round is about to become durable; a bit was flipped while the process was down: the last round may be taken
   // for a torn one.
@@ -142,12 +149,25 @@ class GroupModel {
   void accepted(Model& model, std::int32_t generation, std::string_view what);
   // What the leader is told: who is in.
   void listed(Model& model, std::int32_t generation, const std::vector<std::string>& members);
+  // A leader's request is under way: only what one says is anybody's share.
+  using Shares = std::map<std::string, std::string>;
+  void handed_in(std::int32_t generation, Shares shares);
+  // A heartbeat of one that has its share was answered well: from then on it is in for as long as its session lasts. A
+  // rebalance that begins later waits longer than that.
+  void session(Duration is) { session_ = is; }
+  void alive(const std::string& id, Instant now);
+  void leaves(const std::string& id) { alive_.erase(id); }
+  bool surely_in(const std::string& id, Instant now) const;
+  void not_in(Model& model, const std::string& id, Instant now);  // it was told so
 
  private:
   std::map<std::string, std::size_t> ids_;  // whose they are
   std::map<std::int32_t, std::string> leaders_;
   std::map<std::int32_t, std::set<std::string>> lists_, entered_;  // of a generation, told by this process
   std::map<std::string, std::string> shares_;                      // of synced_
+  std::map<std::int32_t, std::vector<Shares>> handed_in_;
+  std::map<std::string, Instant> alive_;
+  Duration session_{0};
   std::string leader_;
   std::int32_t seen_ = 0, synced_ = 0;  // the newest generation told by this process; and with a share
 };

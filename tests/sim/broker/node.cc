@@ -22,7 +22,9 @@ void World::draw() {
   weather_ = {draw(),       draw(),       draw(),       draw(), chance(1, 4), chance(1, 6),
               chance(1, 4), chance(1, 3), chance(1, 4), draw(), draw(),       chance(1, 3)};
   weather_.survival = chance(1, 2) ? Survival::mixed : chance(3, 4) ? Survival::nothing : Survival::everything;
-  careful_ = weather_.fills;
+  careful_ = weather_.fills || weather_.write_fails;
+  session_ = seconds(random_.between(6, 40));
+  group_.session(session_);
   bulk_ = chance(1, 3);
   settings_.controller.offsets_partitions = static_cast<std::int32_t>(random_.between(1, 2));
   settings_.controller.producer_id_block = random_.between(1, 4);
@@ -73,7 +75,33 @@ void World::start() {
   model_.expect(model_.flips > 0, Check::damage, "it does not start without cause: " + why.what);
 }
 
+// What stands on the disk is not what was written: a bit, or a file is gone.
 void World::flip() {
+  fault(Fault::bit_flip);
+  ++model_.flips;
+  model_.soften();
+  if (chance(1, 5)) {
+    std::vector<std::string> files;
+    for (auto& file : disk_.files())
+      if (file.ends_with(".log") || file.ends_with(".producers")) files.push_back(file);
+    if (files.empty()) return;
+    const std::string& file = any(files);
+    say("{} is gone", file);
+    fault(Fault::file_gone);
+    return disk_.lose_file(file);
+  }
+  if (chance(1, 3)) {  // where it matters: what was written last
+    std::vector<testing::SimDisk::Written> latest;
+    for (const auto& each : disk_.latest_writes())
+      if (const auto now = disk_.contents(each.path); now && each.at + each.bytes <= now->size())
+        latest.push_back(each);
+    if (!latest.empty()) {
+      const auto& where = any(latest);
+      const std::uint64_t byte = where.at + random_.below(std::min<std::uint64_t>(where.bytes, 400));
+      say("flip a bit of {} at {}", where.path, byte);
+      return disk_.flip_bit(where.path, byte, static_cast<unsigned>(random_.below(8)));
+    }
+  }
   std::vector<std::string> files;
   const auto which = random_.below(4);
   for (auto& file : disk_.files()) {
@@ -88,9 +116,6 @@ void World::flip() {
   const std::uint64_t byte = random_.below(disk_.contents(file)->size());
   say("flip a bit of {} at {}", file, byte);
   disk_.flip_bit(file, byte, static_cast<unsigned>(random_.below(8)));
-  fault(Fault::bit_flip);
-  ++model_.flips;
-  model_.soften();
 }
 
 void World::lose(bool power) {
@@ -217,69 +242,6 @@ void World::step() {
   if (failed() || refused_) return;
   model_.expect(!disk_.sync_failed() || fatal_ || frozen_, Check::ended, "a sync failed and the process goes on");
   if (fatal_ || frozen_) crash();
-}
-
-std::string World::busy() const {
-  for (const auto& member : members_)
-    if (!member.synced || member.generation != members_.front().generation)
-      return fmt::format("member {} in generation {}", &member - members_.data(), member.generation);
-  for (const auto& connection : connections_)
-    if (!connection.asked.empty()) return std::string(connection.asked.front().api->name);
-  for (const auto& producer : producers_) {
-    for (const auto& [partition, lane] : producer.lanes) {
-      const auto at = model_.partitions.find({producer.topic, partition});
-      if (!lane.open.empty() && !(at != model_.partitions.end() && at->second.damaged))
-        return fmt::format("producer {} of {}-{}", producer.id, producer.topic, partition);
-    }
-  }
-  return {};
-}
-
-// No faults any more: all that was sent must arrive, and stay when the power fails.
-void World::liveness() {
-  say("no more faults");
-  const bool crashes = weather_.power;
-  const Survival survival = weather_.survival;
-  weather_ = {};
-  ending_ = true;
-  freeze_after_ = 0;
-  disk_.no_faults();
-  disk_.set_capacity(std::uint64_t{1} << 40);
-  full_ = false;
-  int round = 0;
-  for (; round < 400 && !failed() && !refused_ && !(round > 20 && busy().empty()); ++round) {
-    if (round < 10) clients_act();
-    for (auto& producer : producers_) produce(producer);
-    for (auto& member : members_) member_acts(member);
-    for (auto& connection : connections_)
-      while (deliver(connection)) {
-      }
-    shard_->end_of_turn(at_);
-    disk_.complete_all();
-    if (fatal_) {
-      crash();
-      continue;
-    }
-    for (auto& connection : connections_)
-      while (answer(connection)) {
-      }
-    time_passes(seconds(1));
-    if (round > 10 && !shard_->store().full()) was_full_ = false;
-  }
-  if (failed() || refused_) return;
-  const std::string busy_one = busy();
-  model_.expect(busy_one.empty(), Check::progress, "not all is answered in the end: " + busy_one);
-  audit();
-  weather_.survival = crashes ? survival : Survival::nothing;
-  lose(true);
-  for (auto& connection : connections_) drop(connection);
-  start();
-  if (refused_ || failed()) return;
-  if (!shard_) return fail("it does not start in the end");
-  audit();
-  audit_epochs();
-  for (const auto& [at, partition] : model_.partitions)
-    if (!partition.damaged && !model_.topics[at.first].retains) model_.whole(at);
 }
 
 SeedResult World::run() {

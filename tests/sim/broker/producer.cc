@@ -11,7 +11,6 @@ namespace edgelog::sim::shard {
 using wire::ErrorCode;
 
 namespace {
-constexpr std::size_t window = 5;
 constexpr std::int64_t edge_bits = std::int64_t{1} << 62;
 }  // namespace
 
@@ -90,6 +89,7 @@ bool World::new_batch(Producer& producer, int partition) {
     ++lane.epoch;
     lane.next = 0;
     lane.known = false;
+    lane.last.reset();
   }
   const std::int64_t key = producer_key(producer.id, lane.epoch);
   const std::int32_t first = lane.epoch == 0 ? producer.first_sequence : 0;
@@ -112,6 +112,7 @@ bool World::new_batch(Producer& producer, int partition) {
 void World::send(Producer& producer, const std::vector<std::pair<int, std::int32_t>>& batches) {
   wire::ProduceRequest request;
   request.timeout_ms = wire::Millis{static_cast<std::int32_t>(random_.between(1'000, 30'000))};
+  request.acks = chance(1, 4) ? 1 : -1;  // an answer means durable in either case
   auto& topic = request.topics.emplace_back();
   topic.name = producer.topic;
   std::vector<std::int64_t> keys;
@@ -157,6 +158,7 @@ void World::produced(std::size_t number, std::uint64_t life, Model::Where at, st
   batch->in_flight = false;
   if (error == 0) {
     lane.known = true;
+    lane.last = std::move(*batch);
     lane.open.erase(batch);
     return;
   }

@@ -18,6 +18,7 @@
 
 namespace edgelog::sim::shard {
 
+inline constexpr std::size_t window = 5;  // the broker knows a producer's last batches, as many as may be in flight
 inline constexpr std::size_t auditor = 0, administrator = 1, first_client = 2;  // connections
 
 enum class Fault : unsigned char {
@@ -36,9 +37,10 @@ enum class Fault : unsigned char {
   clean_stop,
   silent_member,
   member_leaves,
-  deleted_topic
+  deleted_topic,
+  file_gone
 };
-inline constexpr std::array<std::string_view, 16> fault_names{"kill",
+inline constexpr std::array<std::string_view, 17> fault_names{"kill",
                                                               "power cut",
                                                               "crash between two effects",
                                                               "slow sync",
@@ -53,7 +55,8 @@ inline constexpr std::array<std::string_view, 16> fault_names{"kill",
                                                               "clean stop",
                                                               "silent member",
                                                               "member leaves",
-                                                              "topic deleted"};
+                                                              "topic deleted",
+                                                              "file gone"};
 
 struct Weather {
   bool kills = false, power = false, within = false, slow = false, sync_fails = false, write_fails = false;
@@ -84,6 +87,7 @@ struct OpenBatch {
 };
 struct Lane {  // a producer's way to a partition
   std::deque<OpenBatch> open;
+  std::optional<OpenBatch> last;  // of those that were acknowledged, in this epoch
   std::int32_t next = 0, batches = 0, epoch = 0;
   bool known = false;  // something was acknowledged, in this epoch
 };
@@ -115,7 +119,7 @@ struct Member {
   std::vector<std::string> others;  // of the leader: all
   std::int32_t generation = -1;
   Instant silent_until{};
-  bool asking = false, synced = false;
+  bool asking = false, synced = false, dead = false;
 };
 struct Doubter {
   std::size_t connection = 0;
@@ -168,6 +172,8 @@ class World final : public Clients {
   void faults_happen();
   void step();
   void liveness();
+  void quiet(int rounds, const std::function<bool()>& done);
+  void member_dies();
   std::string busy() const;  // who waits; empty: nobody
 
   // network.cc
@@ -194,6 +200,7 @@ class World final : public Clients {
   void consume(Consumer& consumer);
   void commit(Committer& committer);
   void read_offsets(Committer& committer);
+  void read_offsets(Committer& committer, std::size_t connection, std::function<void()> done);
   void look_at_offsets(Consumer& consumer);
 
   // member.cc
@@ -205,11 +212,16 @@ class World final : public Clients {
   void commit_as(Member& member, std::int32_t generation);
   bool out_of_group(Member& member, wire::ErrorCode error);
   void of_another_time(Member& member);
+  void of_a_stranger(Member& member);
+  void told(const Member& member, const std::string& id, wire::ErrorCode error);
 
   // doubter.cc
   void doubt();
   void forge(Producer& producer);
-  void send_forged(const Model::Where& at, Buffer batch, std::int64_t producer, std::int32_t sequence);
+  void send_again(Producer& producer);
+  void look_outside(const Model::Where& at);
+  void look_at_marks(const Model::Where& at);
+  void send_forged(const Model::Where& at, Buffer batch, std::int64_t producer, std::int32_t sequence, Producer* waits);
   void look_by_time(const Model::Where& at);
   void look_at_epoch(std::size_t connection, const Model::Where& at, std::int32_t epoch);
   void delete_records(const Model::Where& at);
@@ -248,12 +260,14 @@ class World final : public Clients {
   GroupModel group_;
   BriefTopic brief_;
   Doubter doubter_;
-  std::uint64_t connection_ids_ = 0, freeze_after_ = 0, starts_ = 0, edge_ids_ = 0;
+  Duration session_{0};  // of members
+  std::uint64_t connection_ids_ = 0, freeze_after_ = 0, starts_ = 0, edge_ids_ = 0, epoch_of_ = 0;
   std::int32_t correlation_ = 0;
+  std::int32_t epoch_ = -1;  // that a process told as its partitions' leader epoch; which start: epoch_of_
   bool turn_ = false, fatal_ = false, frozen_ = false, full_ = false, was_full_ = false, admin_asking_ = false;
   bool refused_ = false, ending_ = false;
   bool bulk_ = false;
-  bool careful_ = false;  // a full disk may refuse an id's first batch and take its second
+  bool careful_ = false;  // a full or failing disk may refuse an id's first batch and take its second
   Duration simulated_{0};
   std::string failure_;
   std::array<std::uint64_t, fault_names.size()> faults_{};
