@@ -166,11 +166,11 @@ class AgentProcess {
   std::unique_ptr<MqttUplink> uplink_;
   std::unique_ptr<io::Alarm> wake_;
   std::unique_ptr<Driver> driver_;
-  std::unique_ptr<StatusBoard> board_;
   std::deque<Intake> intakes_;
   std::vector<std::unique_ptr<MqttInput>> mqtt_inputs_;
   std::unique_ptr<StdinInput> stdin_input_;
   std::vector<std::unique_ptr<SocketInput>> socket_inputs_;
+  std::unique_ptr<StatusBoard> board_;  // its thread reads the counters of all above: it goes first
   io::Alarm ticker_{loop_, [this] { tick(); }};
   Instant next_heartbeat_{}, give_up_ = never;
   bool stopping_ = false, log_failed_ = false;
