@@ -36,6 +36,16 @@ void publish(State& state, Moment moment, Stream& stream, std::uint64_t number, 
   out.push_back(PublishBatch{stream.row.topic, stream.row.partition, batch.row});
 }
 
+// Rule 8: what an earlier opening stamped lies ahead of the one time that was told, which may be an old list that is
+// kept, or the stamps are of a clock that was wrong. The next time that is told decides.
+bool awaits_time(const State& state, Instant now, const Stream& stream) {
+  const Lane& lane = stream.lanes.front();
+  if (state.clock.live() || lane.row.opening >= state.opening()) return false;
+  const WallMillis limit = state.clock.time(now) + state.config.ahead_max;
+  return (!lane.unsealed.empty() && lane.unsealed.back().timestamp > limit) ||
+         std::any_of(lane.batches.begin(), lane.batches.end(), [&](const Batch& b) { return b.row.newest > limit; });
+}
+
 // Sends again what is due. False: the stream has left its state.
 bool send_again(State& state, Moment moment, Stream& stream, Effects& out) {
   Lane& lane = stream.lanes.front();
@@ -94,9 +104,12 @@ bool mark_next(State& state, Moment moment, Stream& stream) {
 
 void flow(State& state, Moment moment, Stream& stream, Effects& out) {
   retire_lanes(state, stream);
+  stream.awaits_time = false;
   if (stream.lanes.empty()) return;
   if (stream.lanes.front().row.must_resolve)
     return begin_recovery(state, moment, stream, {"events of the id were dropped"});
+  stream.awaits_time = awaits_time(state, moment.now, stream);
+  if (stream.awaits_time) return void(stream.waits_for = "the cloud's time");
   set_limit(state, moment.now, stream);
   if (!send_again(state, moment, stream, out)) return;
   while (stream.window.has_room() && has_room(state) && mark_next(state, moment, stream)) {
@@ -285,6 +298,7 @@ Instant pump_due(const State& state, const Stream& stream) {
   if (!stream.in_state(Flowing{})) return recovery_due(stream);
   if (stream.lanes.empty()) return never;
   const Lane& lane = stream.lanes.front();
+  if (stream.awaits_time) return never;
   Instant due = stream.window.deadline();
   if (!stream.window.has_room()) return due;
   if (in_flight(stream) < lane.batches.size() || lane.row.must_resolve) return Instant{};

@@ -95,6 +95,7 @@ struct Stream {
   window::Window window;                 // number window.begin() + i is lanes[0].batches[i]
   std::int64_t bytes = 0;                // of all lanes, with overhead
   EventIndex new_from;                   // events from here on are not yet part of a transaction
+  bool awaits_time = false;              // nothing goes out before the cloud's time is told once more
   bool dirty = false;                    // row differs from what was added to the journal last
   std::map<ProducerId, bool> producers;  // ids known; true: a stranger's
   std::deque<ProducerId> producers_by_age;

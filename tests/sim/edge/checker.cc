@@ -53,7 +53,8 @@ void Checker::applied(int agent, int branch, const Store& store, const Store::Ap
     });
     newest = durable.timestamp;
     events_[durable.key].opening = openings_[agent];
-    base_.say("   durable {} {} message {}", durable.topic, text(durable.key), durable.fact->id);
+    base_.say("   durable {} {} message {}, stamped {} s from now", durable.topic, text(durable.key), durable.fact->id,
+              to_millis(durable.timestamp - base_.wall()) / 1000);
     if (const auto& gap = durable.fact->gap; gap) {
       base_.say("      names {} {}:{}..{} of source '{}' {}..{}, {}", gap->stream, gap->origin.value(),
                 gap->first.value(), gap->last.value(), gap->source.device, gap->source_first, gap->source_last,
@@ -274,7 +275,7 @@ void Checker::committed(const std::string& topic, std::int32_t partition, Offset
     if (event == events_.end())
       return base_.fail(fmt::format("{} {} is in the log and was never durable", topic, text(key)));
     const Offset offset = base + static_cast<std::int64_t>(i);
-    const Copy copy{topic, partition, offset, branch, base_.now, published, content->producer};
+    const Copy copy{topic, partition, offset, base, branch, base_.now, published, content->producer};
     const auto [place, fresh] = partition_.try_emplace({event->second.agent, topic}, partition);
     base_.check(Check::one_partition, fresh || place->second == partition,
                 [&] { return fmt::format("{} is in partition {} and in {}", topic, place->second, partition); });
@@ -315,7 +316,7 @@ void Checker::finish(int agent, const Store& store) {
       if (event.fact->gap) gap_events.push_back(key);
       // A log that went back, and whose retention then took the place where that could be seen.
       const bool unseen = std::any_of(event.put_back.begin(), event.put_back.end(),
-                                      [&](const Copy& c) { return c.offset < retained_from_[{c.topic, c.partition}]; });
+                                      [&](const Copy& c) { return c.batch < retained_from_[{c.topic, c.partition}]; });
       if (event.copies.empty() && !unseen)
         open.push_back(key);
       else

@@ -39,6 +39,7 @@ class Checker {
     std::string topic;
     std::int32_t partition = 0;
     Offset offset;
+    Offset batch;  // of the first record of its batch: where an agent looks for it
     int branch = 0;
     Instant landed{}, published{};
     ProducerId producer{no_producer};

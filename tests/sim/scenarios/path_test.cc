@@ -320,7 +320,7 @@ TEST(Rule9, AGatewayThatIsBehindIsCheckedOnceAndThenHeard) {
   EXPECT_EQ(b.store.stream("climate")->leader_epoch, LeaderEpoch{5});
 }
 
-TEST(Rule8, ATimestampFromTheFutureIsNoAge) {  // seed 232
+TEST(Rule8, ATimestampFromTheFutureIsNoAge) {  // seeds 232, 543018
   Bench b;
   b.wall_offset = WallMillis{86'400'000};
   b.open();
@@ -331,9 +331,10 @@ TEST(Rule8, ATimestampFromTheFutureIsNoAge) {  // seed 232
   b.step(agent::Connected{});
   b.list();
   b.pass(seconds(10));
-  b.batches.clear();
+  EXPECT_TRUE(b.batches.empty() && b.fences.empty()) << "the time may be that of an old list that is kept";
   b.list();  // the second time that it is told: a gateway lives
-  b.pass(seconds(10));
+  b.tick();
+  EXPECT_TRUE(b.batches.empty());
   EXPECT_EQ(b.fences.size(), 1U) << "nobody knows how old it is: it is looked for first";
 }
 
