@@ -47,6 +47,11 @@ Status PartitionRecovery::load_manifest() {
     if (sure) damage_told_ = damage;
     log_.restore(std::move(manifest));
     if (!damage.empty()) log_.damage(std::move(damage));
+    // The last start kept what no journal told of. That its age is unknown only its checkpoint says.
+    if (const auto& from = evidence_.checkpoint; from && from->last_append_ms < 0) {
+      Segment* const kept = log_.find_segment(from->segment);
+      if (kept != nullptr && kept->info.version == from->version) kept->info.last_append_ms = -1;
+    }
     if (evidence_.checkpoint && sealed->sequence < evidence_.checkpoint->manifest)
       log_.damage(fmt::format("manifest {} is older than the checkpoint's {}", sealed->sequence,
                               evidence_.checkpoint->manifest));
