@@ -200,7 +200,8 @@ BatchSpec StoreSim::next_batch(ModelPartition& model) {
   spec.value_bytes =
       static_cast<std::size_t>(chance(1, 12) ? random_.between(5'000, 40'000) : random_.between(0, 300)) /
       static_cast<std::size_t>(spec.records);
-  spec.timestamp = wall_.value();
+  // Whatever a client says: retention goes by when it came.
+  spec.timestamp = wall_.value() + (chance(1, 4) ? random_.between(-2'000'000'000, 2'000'000'000) : 0);
   spec.fill = static_cast<char>(random_.between('a', 'z'));
   if (chance(1, 3)) return spec;
   const std::int64_t number = random_.between(1, 6);
@@ -311,6 +312,8 @@ void StoreSim::create_one() {
   if (chance(1, 3)) settings.retention_bytes = random_.between(10'000, 200'000);
   if (chance(1, 3)) settings.retention_ms = random_.between(10'000, 3'600'000);
   if (chance(1, 3)) settings.segment_ms = random_.between(1'000, 600'000);
+  settings.cleanup_compact = chance(1, 4);  // of records without keys: all stay what they are
+  settings.min_cleanable_dirty_percent = static_cast<std::int32_t>(random_.between(1, 50));
   auto made = store_->create(partition_id(number), settings);
   say("create p{}: {}", number, made ? "ok" : made.error().what);
   if (!made) return;

@@ -6,8 +6,8 @@
 #include "common/record/batch.h"
 #include "common/record/check.h"
 #include "common/wire/all.h"
+#include "tests/sim/broker/each_record.h"
 #include "tests/sim/broker/world.h"
-#include "tests/support/batches.h"
 
 namespace edgelog::sim::shard {
 
@@ -15,18 +15,22 @@ using wire::ErrorCode;
 
 namespace {
 const std::string brief = "brief", readers = "readers";
+constexpr std::int64_t writers = (std::int64_t{1} << 62) + 2'000'000'000;  // an id for each life
+constexpr Duration tombstones_kept = seconds(120);
 
-// Calls `told(offset, record)` for what batches hold.
-template <class Told>
-void each_record(Bytes batches, const Told& told) {
-  record::Scratch scratch;
-  while (const auto batch = record::next_batch(batches)) {
-    const auto header = *record::parse_header(*batch);
-    auto reader = record::open_records(*batch, header, scratch, 1 << 20);
-    record::RecordView view;
-    while (reader && reader->next(view)) told(header.base_offset + view.offset_delta, view);
+// Several records, each with a key of its own or none; what is buried has no value.
+Buffer make_brief(const std::vector<BriefTopic::Wrote>& records, const record::BatchBuilder::Finish& how,
+                  std::int64_t timestamp, std::string_view value) {
+  record::BatchBuilder builder;
+  builder.reset();
+  for (const auto& each : records) {
+    const auto key = each.key.empty() ? std::nullopt : std::optional(as_bytes(each.key));
+    builder.append(timestamp, key, each.buries ? std::nullopt : std::optional(as_bytes(value)));
   }
+  record::Compressor compressor;
+  return builder.finish(how, compressor);
 }
+
 }  // namespace
 
 // The error of an answer; false: nothing more is to be learnt from it.
@@ -47,8 +51,10 @@ void World::brief_acts() {
   if (!brief_.there) return brief_.ends ? delete_brief() : create_brief();
   if (brief_.ends) return delete_brief();
   const auto dice = random_.below(10);
-  if (brief_.compacts && dice < 9 && !chance(1, 4))
-    return chance(3, 5) || brief_.latest.empty() ? write_brief() : read_latest();
+  if (brief_.compacts && dice < 9 && !chance(1, 4)) {
+    if (brief_.reads_at > 0) return read_on();
+    return chance(3, 5) || brief_.latest.empty() ? write_brief() : chance(1, 3) ? read_on() : read_latest();
+  }
   if (dice < 4) return write_brief();
   if (dice < 8) return read_brief();
   if (dice < 9) return offsets_of_brief();
@@ -67,6 +73,8 @@ void World::create_brief() {
   topic.configs.push_back({"message.timestamp.after.max.ms", "9223372036854775807"});
   const bool again = std::exchange(brief_.asked, true);
   if (!again) brief_.compacts = bulk_;
+  if (!again) brief_.forgets = bulk_ && !weather_.jumps && chance(1, 2);
+  if (brief_.forgets) topic.configs.push_back({"delete.retention.ms", std::to_string(to_millis(tombstones_kept))});
   if (brief_.compacts) {
     topic.configs.push_back({"cleanup.policy", "compact"});
     topic.configs.push_back({"segment.bytes", "1000"});
@@ -86,12 +94,23 @@ void World::create_brief() {
 }
 
 void World::write_brief() {
-  testing::BatchSpec spec;
-  spec.timestamp = at_.wall.value();
-  spec.value = fmt::format("life {}", brief_.life);
-  if (brief_.compacts) spec.key = fmt::format("key {}", random_.below(5));
-  brief_.latest.erase(spec.key);
-  brief_.batch = make_batch(spec);
+  if (!brief_.open) {
+    brief_.writer = chance(1, 6) ? 1 : 0;
+    brief_.wrote.clear();
+    for (auto left = random_.between(1, 3); left > 0; --left) {
+      auto& each = brief_.wrote.emplace_back();
+      if (!brief_.compacts) continue;
+      each.key = fmt::format("key {}", random_.below(5));
+      each.buries = chance(1, 4);
+      brief_.latest.erase(each.key);
+    }
+    record::BatchBuilder::Finish how;
+    how.producer_id = ProducerId{writers + 2 * brief_.life + static_cast<std::int64_t>(brief_.writer)};
+    how.producer_epoch = ProducerEpoch{0};
+    how.base_sequence = Sequence{brief_.sequences[brief_.writer]};
+    brief_.batch = make_brief(brief_.wrote, how, at_.wall.value(), fmt::format("life {}", brief_.life));
+    brief_.open = true;
+  }
   wire::ProduceRequest request;
   request.timeout_ms = wire::Millis{10'000};
   auto& topic = request.topics.emplace_back();
@@ -99,17 +118,28 @@ void World::write_brief() {
   topic.partitions.push_back({PartitionIndex{0}, Bytes(brief_.batch)});
   ask<wire::ProduceResponse>(
       brief_.connection, request, version_of<wire::ProduceRequest>(),
-      [this, key = spec.key](const auto& response) {
+      [this](const auto& response) {
         const auto& each = response.topics.at(0).partitions.at(0);
-        if (each.error_code == ErrorCode::none) {
-          if (!key.empty()) brief_.latest[key] = each.base_offset.value();
-          brief_.end = std::max(brief_.end, each.base_offset.value() + 1);
-          brief_.durable = true;
+        if (each.error_code != ErrorCode::none) return;
+        std::int64_t at = each.base_offset.value();
+        std::map<std::string, BriefTopic::Last> last;
+        for (const auto& wrote : brief_.wrote) last[wrote.key] = {at++, wrote.buries};
+        last.erase("");
+        for (const auto& [key, here] : last) {
+          const auto [known, fresh] = brief_.latest.try_emplace(key, here);
+          model_.expect(fresh || known->second.offset == here.offset, Check::once,
+                        fmt::format("{} stands at {}, and once more at {}", key, known->second.offset, here.offset));
         }
+        brief_.end = std::max(brief_.end, at);
+        brief_.durable = true;
       },
       [this](const auto* response) {
         brief_.asking = false;
-        if (response != nullptr) brief_gone(response->topics.at(0).partitions.at(0).error_code);
+        if (response == nullptr) return;
+        const ErrorCode error = response->topics.at(0).partitions.at(0).error_code;
+        if (error != ErrorCode::none) return brief_gone(error);
+        brief_.open = false;
+        brief_.sequences[brief_.writer] += static_cast<std::int32_t>(brief_.wrote.size());
       });
 }
 
@@ -141,38 +171,9 @@ void World::read_brief() {
         const std::string mine = fmt::format("life {}", brief_.life);
         each_record(each.records.value_or(Bytes{}), [&](Offset at, const record::RecordView& view) {
           model_.expect(
-              view.value && as_text(*view.value) == mine, Check::deleted,
+              (brief_.compacts && !view.value) || (view.value && as_text(*view.value) == mine), Check::deleted,
               fmt::format("{} at {}, in {}", view.value ? as_text(*view.value) : "nothing", at.value(), mine));
         });
-      },
-      [this](const auto* response) {
-        brief_.asking = false;
-        if (response != nullptr) brief_gone(response->topics.at(0).partitions.at(0).error_code);
-      });
-}
-
-// Compaction keeps the last record of each key where it stands.
-void World::read_latest() {
-  auto some = brief_.latest.begin();
-  std::advance(some, random_.below(brief_.latest.size()));
-  wire::FetchRequest request;
-  request.max_bytes = 1 << 20;
-  auto& topic = request.topics.emplace_back();
-  topic.topic = brief;
-  wire::FetchRequest::Topic::Partition partition;
-  partition.fetch_offset = Offset{some->second};
-  partition.partition_max_bytes = 1 << 20;
-  topic.partitions.push_back(partition);
-  ask<wire::FetchResponse>(
-      brief_.connection, request, version_of<wire::FetchRequest>(12),
-      [this, key = some->first, offset = some->second](const auto& response) {
-        const auto& each = response.topics.at(0).partitions.at(0);
-        if (each.error_code != ErrorCode::none || model_.flips > 0) return;
-        bool found = false;
-        each_record(each.records.value_or(Bytes{}), [&](Offset at, const record::RecordView& view) {
-          found |= at.value() == offset && view.key && as_text(*view.key) == key;
-        });
-        model_.expect(found, Check::compacted, fmt::format("the last record of {}, at {}, is gone", key, offset));
       },
       [this](const auto* response) {
         brief_.asking = false;

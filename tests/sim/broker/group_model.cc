@@ -44,7 +44,7 @@ void GroupModel::synced(Model& model, std::int32_t generation, const std::string
     synced_ = generation;
     leader_ = leaders_[generation];
   }
-  const auto& all = handed_in_[generation];
+  const std::vector<Shares>& all = handed_in_[generation];
   model.expect(std::any_of(all.begin(), all.end(),
                            [&](const Shares& one) {
                              const auto mine = one.find(id);

@@ -88,6 +88,7 @@ void World::liveness() {
   if (!shard_) return fail("it does not start in the end");
   audit();
   audit_epochs();
+  audit_brief();
   for (const auto& [at, partition] : model_.partitions)
     if (!partition.damaged && !model_.topics[at.first].retains) model_.whole(at);
 }

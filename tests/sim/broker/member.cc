@@ -210,21 +210,23 @@ void World::of_another_time(Member& member) {
   ask<wire::SyncGroupResponse>(member.connection, request, version_of<wire::SyncGroupRequest>(), told("a sync"), over);
 }
 
-// A commit of somebody who is no member, or says so, where there are members: it must be refused.
+// A commit of somebody who is no member, or of no member at all where there are some: it must be refused. It is for a
+// place for which no member commits.
 void World::of_a_stranger(Member& member) {
-  Committer& crews = committers_.back();
-  if (crews.at.empty()) return heartbeat(member);
-  const Model::Where at = any(crews.at);
-  const std::int64_t offset = model_.offsets[{crew, at}].floor;
-  const bool simple = offset >= 0 && group_.surely_in(member.id, at_.now) && chance(1, 2);
+  const Committer& crews = committers_.back();
+  std::vector<Model::Where> free;
+  for (const auto& [at, partition] : model_.partitions)
+    if (std::find(crews.at.begin(), crews.at.end(), at) == crews.at.end()) free.push_back(at);
+  if (free.empty() || crews.at.size() < slots) return heartbeat(member);
+  const bool simple = member.synced && group_.surely_in(member.id, at_.now) && chance(1, 2);
+  const Model::Where at = any(free);
   wire::OffsetCommitRequest request;
   request.group_id = crew;
   request.generation_id = simple ? -1 : member.generation;
   request.member_id = simple ? "" : "nobody";
   auto& topic = request.topics.emplace_back();
   topic.name = at.first;
-  topic.partitions.push_back({PartitionIndex{at.second}, Offset{std::max<std::int64_t>(0, offset)}, LeaderEpoch{-1}, -1,
-                              fmt::format("m{}", offset)});
+  topic.partitions.push_back({PartitionIndex{at.second}, Offset{1}, LeaderEpoch{-1}, -1, "of a stranger"});
   member.asking = true;
   const auto number = static_cast<std::size_t>(&member - members_.data());
   ask<wire::OffsetCommitResponse>(
@@ -232,15 +234,10 @@ void World::of_a_stranger(Member& member) {
       [this, simple, id = member.id](const auto& response) {
         const bool good = response.topics.at(0).partitions.at(0).error_code == ErrorCode::none;
         if (model_.flips == 0 && (!simple || group_.surely_in(id, at_.now)))
-          model_.expect(!good, Check::refused, "a commit of a stranger was accepted");
+          model_.expect(!good, Check::refused,
+                        fmt::format("a commit of {} was accepted", simple ? "no member" : "a stranger"));
       },
-      [this, number, simple, at, offset](const auto* response) {
-        members_[number].asking = false;
-        // All may have left meanwhile: then it was right, and nobody's offset.
-        auto& model = model_.offsets[{crew, at}];
-        if (simple && (response == nullptr || response->topics.at(0).partitions.at(0).error_code == ErrorCode::none))
-          model.floor = std::min(model.floor, offset);
-      });
+      [this, number](const auto*) { members_[number].asking = false; });
 }
 
 // What comes from an older generation than the last one that anybody was told of is refused.

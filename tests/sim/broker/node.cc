@@ -33,6 +33,12 @@ void World::draw() {
   store_.journal_file_bytes = 64 << 10;
   store_.direct_bytes = static_cast<std::uint64_t>(random_.between(100, 20'000));
   store_.direct_partitions_max = static_cast<std::uint32_t>(random_.between(1, 3));
+  heavy_ = chance(1, 8);
+  if (heavy_) {
+    weather_.slow = true;
+    store_.direct_bytes = 1 << 20;
+    store_.direct_partitions_max = 1;
+  }
   store_.free_bytes_min = 256 << 10;
   store_.open_files_max = 64;
   store_.maintenance_interval = seconds(random_.between(1, 60));

@@ -101,7 +101,8 @@ bool World::new_batch(Producer& producer, int partition) {
   spec.records = static_cast<int>(random_.between(1, 6));
   spec.timestamp = at_.wall.value();
   spec.value = fmt::format("producer {} of {}-{}, number {} ", producer.id, at.first, partition, lane.next);
-  spec.value.append(static_cast<std::size_t>(random_.between(0, chance(1, 10) ? 3000 : bulk_ ? 2000 : 100)), '.');
+  const std::int64_t longest = heavy_ || chance(1, 10) ? 3000 : bulk_ ? 2000 : 100;
+  spec.value.append(static_cast<std::size_t>(random_.between(heavy_ ? longest / 2 : 0, longest)), '.');
   OpenBatch batch{make_batch(spec), lane.next, spec.records, lane.batches++, false, false};
   model_.sent(at, key, lane.next, {spec.records, record::parse_header(batch.bytes)->crc, spec.timestamp});
   lane.next += spec.records;

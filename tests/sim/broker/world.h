@@ -11,6 +11,7 @@
 
 #include "cloud-broker/server/shard.h"
 #include "common/base/prng.h"
+#include "common/wire/fetch.h"
 #include "common/wire/header.h"
 #include "tests/sim/broker/model.h"
 #include "tests/sim/kind.h"
@@ -129,10 +130,27 @@ struct BriefTopic {
   std::size_t connection = 0;
   std::int64_t life = 1, end = 0;  // of this life: acknowledged up to
   bool asking = false, asked = false, there = false, durable = false, committed = false, ends = false, deleting = false;
+  // Producers of its own in each life. A batch is sent until it is known to be there.
   Buffer batch;
-  // Where it is compacted: where the last record of each key stands, where that is known.
-  bool compacts = false;
-  std::map<std::string, std::int64_t> latest;
+  struct Wrote {
+    std::string key;
+    bool buries = false;
+  };
+  std::vector<Wrote> wrote;  // in `batch`
+  std::array<std::int32_t, 2> sequences{};
+  std::size_t writer = 0;  // of two
+  bool open = false;
+  // Where it is compacted: the last record of each key, where that is known.
+  struct Last {
+    std::int64_t offset = 0;
+    bool buried = false;  // it is a tombstone, which goes after a while
+  };
+  bool compacts = false, forgets = false;  // tombstones soon
+  std::map<std::string, Last> latest;
+  // Somebody who reads all of it, piece by piece: where each key was last seen, as of when.
+  std::map<std::string, Last> seen;
+  std::int64_t reads_at = 0;
+  Instant since{};
 };
 
 class World final : public Clients {
@@ -233,6 +251,10 @@ class World final : public Clients {
   void write_brief();
   void read_brief();
   void read_latest();
+  void read_on();
+  bool take_piece(const wire::FetchResponse& response);
+  void seen_all();
+  void audit_brief();
   void offsets_of_brief();
   void delete_brief();
   void brief_gone(wire::ErrorCode error);
@@ -266,8 +288,8 @@ class World final : public Clients {
   std::int32_t epoch_ = -1;  // that a process told as its partitions' leader epoch; which start: epoch_of_
   bool turn_ = false, fatal_ = false, frozen_ = false, full_ = false, was_full_ = false, admin_asking_ = false;
   bool refused_ = false, ending_ = false;
-  bool bulk_ = false;
-  bool careful_ = false;  // a full or failing disk may refuse an id's first batch and take its second
+  bool bulk_ = false, heavy_ = false;  // heavy: more than goes into a round of the journal
+  bool careful_ = false;               // a full or failing disk may refuse an id's first batch and take its second
   Duration simulated_{0};
   std::string failure_;
   std::array<std::uint64_t, fault_names.size()> faults_{};
