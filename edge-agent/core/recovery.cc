@@ -210,6 +210,8 @@ void on_fence_answer(State& state, Moment moment, Stream& stream, const uplink::
     if (moment.now - fencing->refused_since >= state.config.lasting) fencing->refused_with = answer.error;
     return;
   }
+  if (answer.offset.value() < 0 || answer.leader_epoch.value() < 0)  // it says not where: nobody knows that it stands
+    return void(++state.counts.answers_ignored);
   fence->answered = true;
   fence->offset = answer.offset;
   stream.fence_epoch = std::max(stream.fence_epoch, answer.leader_epoch);

@@ -79,6 +79,7 @@ void AgentNode::crash() {
   }
   under_way_.reset();
   taken_.clear();
+  unacknowledged_.clear();
   base_.after(base_.between(milliseconds(100), seconds(20)), [this, life = life_] {
     if (life == life_) start();
   });
@@ -157,7 +158,12 @@ void AgentNode::heal() {
 bool AgentNode::take(const Taken& taken, const FactPtr& fact) {
   if (!core_) return false;
   Effects effects;
+  const bool pending =
+      std::any_of(taken_.begin(), taken_.end(), [&](const auto& entry) { return entry.second.fact->id == fact->id; });
   const Taking taking = core_->step(moment(), taken, effects);
+  checker_.judged(store_, *fact, taking.outcome, pending);
+  if (taking.outcome == Outcome::taken || taking.outcome == Outcome::repeat || taking.outcome == Outcome::dropped)
+    unacknowledged_.insert(taken.ticket);
   for (std::size_t i = 0; i < taking.events.size(); ++i) {
     const Assigned& a = taking.events[i];
     taken_[{a.stream, a.index}] = {fact, a.timestamp, taken.events[i].bytes};
@@ -231,6 +237,9 @@ void AgentNode::perform(Effects effects) {
       handed_over();
     } else if (const auto* d = std::get_if<ConfirmDevice>(&effect)) {
       confirm(*d);
+    } else if (const auto* a = std::get_if<Acknowledge>(&effect)) {
+      checker_.acknowledged(store_, a->ticket);
+      if (const auto one = unacknowledged_.find(a->ticket); one != unacknowledged_.end()) unacknowledged_.erase(one);
     }
   }
 }
@@ -286,7 +295,7 @@ void AgentNode::apply(const Transaction& transaction, std::vector<std::int32_t>*
 }
 
 bool AgentNode::quiet() const {
-  if (!core_ || !core_->all_acknowledged()) return false;
+  if (!core_ || !core_->all_acknowledged() || !unacknowledged_.empty()) return false;
   const auto all = core_->status();
   return std::all_of(all.begin(), all.end(), [](const StreamStatus& s) { return s.state.state == 0; });
 }

@@ -53,6 +53,7 @@ class AgentNode {
   std::unique_ptr<agent::Agent> core_;
   Store store_;
   Store::Payloads taken_;
+  std::multiset<std::uint64_t> unacknowledged_;  // messages, by the input
   std::optional<agent::Transaction> under_way_;
   std::vector<Store> images_;
   int branch_ = 0;

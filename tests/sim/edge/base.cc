@@ -41,7 +41,9 @@ const std::vector<std::string>& fault_names() {
                                               "dropped by the log's bound",
                                               "device's number wrapped",
                                               "gateway's clock ahead",
-                                              "read of a look slow"};
+                                              "read of a look slow",
+                                              "answer forged",
+                                              "batch forged"};
   return names;
 }
 
@@ -67,6 +69,12 @@ const std::vector<std::string>& check_names() {
                                               "timestamps never go back",
                                               "greater priority first",
                                               "what was refused is set aside",
+                                              "numbered without a hole",
+                                              "the oldest dropped first",
+                                              "a repeat was taken before",
+                                              "acknowledged is durable",
+                                              "forgeries are not forwarded",
+                                              "old copies are discarded",
                                               "all durable arrived or is named",
                                               "sources accounted for",
                                               "all arrived in the end"};

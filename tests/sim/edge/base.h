@@ -55,6 +55,8 @@ enum class Fault : std::uint8_t {
   number_wraps,
   gateway_clock_ahead,
   look_slow,
+  answer_forged,
+  batch_forged,
   count
 };
 enum class Check : std::uint8_t {
@@ -79,6 +81,12 @@ enum class Check : std::uint8_t {
   time_not_back,
   priority_first,
   refused_set_aside,
+  numbered_without_hole,
+  oldest_dropped_first,
+  repeat_is_known,
+  acknowledged_is_durable,
+  forgery_not_forwarded,
+  old_copy_discarded,
   named_at_end,
   sources_at_end,
   all_arrived,
@@ -89,10 +97,11 @@ const std::vector<std::string>& check_names();
 
 class Base {
  public:
-  Base(std::uint64_t seed, Trace& trace) : random(seed), trace_(trace) {}
+  Base(std::uint64_t seed, Trace& trace) : random(seed), forger(~seed), trace_(trace) {}
 
   Instant now{};
   Prng random;
+  Prng forger;  // chance of its own: where nothing is forged a seed is what it is without
   std::vector<std::uint64_t> faults = std::vector<std::uint64_t>(static_cast<std::size_t>(Fault::count));
   std::vector<std::uint64_t> checks = std::vector<std::uint64_t>(static_cast<std::size_t>(Check::count));
   std::string failure;

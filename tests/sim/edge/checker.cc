@@ -9,10 +9,6 @@ using agent::Gap;
 
 namespace {
 
-bool is_drop(const Gap& gap) {
-  return gap.reason == agent::gap_reason::overflow || gap.reason == agent::gap_reason::age;
-}
-
 agent::SourceName source_of(int device) { return {"mqtt", "device-" + std::to_string(device)}; }
 
 }  // namespace
@@ -93,13 +89,7 @@ void Checker::applied(int agent, int branch, const Store& store, const Store::Ap
     base_.check(Check::renumbered_behind_fence, fenced_.contains(id),
                 [&] { return fmt::format("{:08x} is given up and was never fenced", short_id(id)); });
   for (const auto& grown : result.grown) events_[grown.key].fact = grown.fact;
-  for (const Gap& gap : result.gaps) {
-    const bool of_stream = gap.first.value() >= 0;
-    const std::int64_t span = of_stream ? gap.last - gap.first + 1 : gap.source_last - gap.source_first + 1;
-    if (!of_stream && (gap.source_first < 0 || span <= 0)) continue;  // not known, or its numbers wrapped
-    base_.check(Check::gaps_not_false, gap.count == span,
-                [&] { return fmt::format("gap {} counts {} of {}", gap.reason, gap.count, span); });
-  }
+  for (const Gap& gap : result.gaps) judge_gap(gap);
   EventKey before;
   for (const auto& gone : result.gone) {
     const auto event = events_.find(gone.key);
@@ -115,33 +105,33 @@ void Checker::applied(int agent, int branch, const Store& store, const Store::Ap
     before = gone.key;
     if (named) judge_drop(gone, event->second, *gap, first);
   }
+  judge_order_of_drops(store, result);
 }
 
-// What is dropped by name is dropped for the reason that the gap says. `first`: of what went together.
-void Checker::judge_drop(const Store::Applied::Gone& gone, const Event& event, const Gap& gap, bool first) {
-  const auto what = [&](const char* wrong) {
-    return [&gone, &gap, wrong] {
-      return fmt::format("gap {} names {} {}, {}", gap.reason, gone.topic, text(gone.key), wrong);
-    };
-  };
-  if (gap.reason == agent::gap_reason::refused)
-    base_.check(Check::refused_set_aside, gone.set_aside, what("which was not set aside"));
-  if (gap.reason == agent::gap_reason::unresolved)
-    base_.check(Check::gaps_not_false, gone.published, what("which never was published"));
-  if (!is_drop(gap)) return;
-  const bool age = gap.reason == agent::gap_reason::age;
-  const bool by_log = !age && plan_.small_log;
-  base_.injected(age ? Fault::age_small_bound : by_log ? Fault::log_full : Fault::overflow_small_bound);
-  base_.check(Check::gaps_not_false, age ? plan_.small_age : plan_.small_bound || plan_.small_log,
-              what("without need"));
-  base_.check(Check::gaps_not_false, !event.fact->gap, what("a gap, before what it describes"));
-  // Not younger than the bound of 60 s, but for what a disk takes. Of an earlier opening, a clock that jumps knows no
-  // ages; of this one, nothing is older than it.
-  const bool clocks = plan_.clock_jump.value() > 0 || plan_.gateway_clock.value() > 0;
-  if (age && first && (!clocks || event.opening == openings_[event.agent]))
-    base_.check(Check::gaps_not_false, base_.now - event.durable > seconds(45), what("which is young"));
-  base_.check(Check::leaves_log_only_if_durable_or_named, !gone.published, what("which was published"));
-  base_.check(Check::gaps_not_false, event.copies.empty() || restores_ > 0, what("which is in the log"));
+bool Checker::has(const Store& store, std::uint64_t message) const {
+  const auto keys = keys_of_.find(message);
+  return keys != keys_of_.end() && std::any_of(keys->second.begin(), keys->second.end(),
+                                               [&](const EventKey& key) { return store.ever_had(key); });
+}
+
+// Of a device without a boot only what is there, or was dropped by name, is a repeat: it may count from 1 again.
+void Checker::judged(const Store& store, const Fact& fact, agent::Outcome outcome, bool pending) {
+  if (outcome == agent::Outcome::dropped) dropped_.insert(fact.id);
+  if (outcome != agent::Outcome::repeat || kinds_[fact.device] != DeviceKind::numbered_without_boot) return;
+  base_.check(Check::repeat_is_known, pending || dropped_.contains(fact.id) || has(store, fact.id), [&] {
+    return fmt::format("message {} of device {} (number {}) passed for a repeat", fact.id, fact.device, fact.number);
+  });
+}
+
+void Checker::acknowledged(const Store& store, std::uint64_t message) {
+  const Fact& fact = *made_.at(message);
+  const DeviceKind kind = kinds_[fact.device];
+  // What a device's number says is a repeat may be named by a gap, and not be there.
+  const bool by_number = kind != DeviceKind::plain && kind != DeviceKind::numbered_without_boot;
+  const std::int64_t last = store.last_of(source_of(fact.device), std::to_string(fact.boot));
+  const bool passed = by_number && (plan_.modulus > 0 || last >= fact.number);
+  base_.check(Check::acknowledged_is_durable, has(store, message) || passed || dropped_.contains(message),
+              [&] { return fmt::format("message {} of device {} is not durable", message, fact.device); });
 }
 
 void Checker::restored(int, int branch) {
@@ -163,6 +153,11 @@ void Checker::published(int agent, int branch, const Store& store, const agent::
               [&] {
                 return fmt::format("{} events from {}: the bytes are of another numbering", effect.topic,
                                    row.first.value());
+              });
+  base_.check(Check::numbered_without_hole,
+              row.sequence == 0 || numbering_.contains({content.producer, row.sequence - 1}), [&] {
+                return fmt::format("{:08x} sequence {}: nothing was sent before it", short_id(content.producer),
+                                   row.sequence);
               });
   for (std::size_t i = 0; i < content.records.size(); ++i) {
     const EventKey key{content.records[i].origin, content.records[i].index};
@@ -189,7 +184,7 @@ void Checker::published(int agent, int branch, const Store& store, const agent::
   const bool others = std::any_of(all.begin(), all.end(), [&](const Store::StoredBatch& other) {
     return other.row.first < row.first && !succeeded_.contains({other.content->producer, other.content->first});
   });
-  base_.check(Check::window_one_until_known, !first_time || !others || known_[agent].contains(row.producer), [&] {
+  base_.check(Check::window_one_until_known, !others || known_[agent].contains(row.producer), [&] {
     return fmt::format("{}: {:08x} sequence {} published while the log may not know the id", effect.topic,
                        short_id(row.producer), row.sequence);
   });

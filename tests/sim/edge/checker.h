@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "edge-agent/core/inputs.h"
 #include "tests/sim/edge/faults.h"
 #include "tests/sim/edge/store.h"
 
@@ -33,6 +34,9 @@ class Checker {
   void connected(int agent) { known_[agent].clear(); }
   void answered(int agent, const uplink::Answers& answers);
   void confirmed(int agent, const Store& store, const agent::ConfirmDevice& effect, int device);
+  // What the agent said of a message: `pending` if it has it and has not made it durable.
+  void judged(const Store& store, const Fact& fact, agent::Outcome outcome, bool pending);
+  void acknowledged(const Store& store, std::uint64_t message);
 
   // The log.
   struct Copy {
@@ -74,6 +78,9 @@ class Checker {
     std::uint64_t highest = 0;  // taking among these and before
     EventKey highest_key;
   };
+  void judge_gap(const agent::Gap& gap);
+  void judge_order_of_drops(const Store& store, const Store::Applied& result);
+  bool has(const Store& store, std::uint64_t message) const;
   void judge_drop(const Store::Applied::Gone& gone, const Event& event, const agent::Gap& gap, bool first);
   bool is_named(const agent::Gap& gap, const Fact& fact);
   bool in_current(const EventKey& key) const;
@@ -110,6 +117,7 @@ class Checker {
   std::set<ProducerId> fenced_;                                          // in the log, at some time
   std::map<std::pair<int, std::string>, WallMillis> newest_;             // timestamp, by branch and topic
   std::map<std::pair<std::string, std::int32_t>, Instant> put_back_at_;  // the last time
+  std::set<std::uint64_t> dropped_;                                      // messages that a full stream dropped by name
   int restores_ = 0;
 };
 

@@ -116,7 +116,7 @@ class Device {
       taken.modulus = site_.plan_.modulus;
       taken.number %= taken.modulus;
     }
-    taken.payload_hash = fact->id;
+    taken.payload_hash = taken.ticket = fact->id;
     for (const std::string& topic : topics()) taken.events.push_back({*site_.agent_.stream(topic), 40});
     return site_.agent_.take(taken, fact);
   }

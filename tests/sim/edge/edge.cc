@@ -13,7 +13,7 @@ class World {
  public:
   World(std::uint64_t seed, Trace& trace)
       : base_(seed, trace),
-        plan_(draw_plan(base_.random)),
+        plan_(draw_plan(base_.random, base_.forger)),
         checker_(base_, plan_),
         log_(base_, plan_.rules),
         cloud_(base_, plan_) {

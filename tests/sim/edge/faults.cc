@@ -2,7 +2,7 @@
 
 namespace edgelog::sim::edge {
 
-Plan draw_plan(Prng& random) {
+Plan draw_plan(Prng& random, Prng& forger) {
   Plan plan;
   const auto often = [&](std::uint64_t of_hundred) { return random.chance(of_hundred, 100); };
   const auto rate = [&](std::uint64_t of_hundred, std::uint64_t most) {
@@ -65,6 +65,7 @@ Plan draw_plan(Prng& random) {
   plan.pace = milliseconds(random.between(300, 4000));
   plan.gateway_clock = every(15, 100, 400);
   plan.look_slow = rate(30, 500);
+  if (forger.chance(30, 100)) plan.forged = 1 + forger.below(50);
   return plan;
 }
 

@@ -14,6 +14,7 @@ struct Plan {
   std::uint64_t uplink_loss = 0, uplink_repeat = 0, uplink_delay = 0, uplink_reorder = 0;
   std::uint64_t site_loss = 0, site_repeat = 0;
   std::uint64_t answer_lost = 0, produce_slow = 0, stale_leader = 0, look_slow = 0;
+  std::uint64_t forged = 0;            // messages at gateways, of a thousand
   std::uint64_t crash_per_effect = 0;  // of a hundred thousand effects
   std::uint64_t commit_fails = 0;
   bool slow_disk = false;
@@ -33,6 +34,6 @@ struct Plan {
   Duration round_linger = milliseconds(2);
   Duration pace = seconds(2);  // mean time between a device's messages
 };
-Plan draw_plan(Prng& random);
+Plan draw_plan(Prng& random, Prng& forger);
 
 }  // namespace edgelog::sim::edge

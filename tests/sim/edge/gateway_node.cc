@@ -76,28 +76,38 @@ void GatewayNode::tell_topics(const std::string& not_listed) {
 }
 
 void GatewayNode::receive(const UpMessage& message) {
-  when_awake(life_, [this, message, session = session_] {
+  when_awake(life_, [this, message, session = session_, came = base_.now] {
     if (session != session_) return;  // a new session began: it was let go
+    if (forge(message)) return;
     if (message.look) return feed(gateway::LookArrived{message.agent, message.topic, *message.look});
-    gateway::BatchArrived in;
-    in.ticket = gateway::Ticket{++last_ticket_};
-    in.agent = message.agent;
-    in.topic = message.topic;
-    in.partition = message.partition;
-    gateway::BatchFacts& facts = in.facts;
-    const Content& content = *message.content;
-    facts.bytes = content.bytes;
-    facts.well_formed = facts.crc_ok = true;
-    facts.crc = content.crc;
-    facts.producer_id = content.producer;
-    facts.producer_epoch = content.epoch;
-    facts.first = content.first;
-    facts.record_count = static_cast<std::int32_t>(content.records.size());
-    facts.last_offset_delta = facts.record_count - 1;
-    facts.fence_record = content.fence;
-    payloads_[in.ticket] = message;
+    gateway::BatchArrived in = arrived(message);
+    hold(in.ticket, message, came, false);
     feed(std::move(in));
   });
+}
+
+gateway::BatchArrived GatewayNode::arrived(const UpMessage& message) {
+  gateway::BatchArrived in;
+  in.ticket = gateway::Ticket{++last_ticket_};
+  in.agent = message.agent;
+  in.topic = message.topic;
+  in.partition = message.partition;
+  gateway::BatchFacts& facts = in.facts;
+  const Content& content = *message.content;
+  facts.bytes = content.bytes;
+  facts.well_formed = facts.crc_ok = true;
+  facts.crc = content.crc;
+  facts.producer_id = content.producer;
+  facts.producer_epoch = content.epoch;
+  facts.first = content.first;
+  facts.record_count = static_cast<std::int32_t>(content.records.size());
+  facts.last_offset_delta = facts.record_count - 1;
+  facts.fence_record = content.fence;
+  return in;
+}
+
+void GatewayNode::hold(gateway::Ticket ticket, const UpMessage& message, Instant came, bool forged) {
+  payloads_[ticket] = {message, came, base_.now, forged};
 }
 
 void GatewayNode::feed(gateway::Input input) {
@@ -158,9 +168,11 @@ void GatewayNode::perform(gateway::Effects effects) {
       base_.say("gateway {}: unsubscribes from shard {}", index_, u->shard);
       cloud_.subscribe(index_, u->shard, false);
     } else if (std::holds_alternative<gateway::Reconnect>(effect)) {
-      ++session_;
       base_.say("gateway {}: it has slept, a new session", index_);
-      later(milliseconds(200), [this] { feed(gateway::SessionStarted{}); });
+      later(milliseconds(200), [this] {  // until then the client hands out what it had received before
+        ++session_;
+        feed(gateway::SessionStarted{});
+      });
     }
   }
 }
@@ -181,10 +193,22 @@ void GatewayNode::produce(const gateway::Produce& effect) {
     base_.injected(Fault::produce_slow);
     way = base_.between(milliseconds(5), seconds(25));
   }
+  if (base_.now >= effect.not_after)
+    return later(Duration{0}, [this, ticket = effect.ticket] {
+      feed(gateway::Produced{ticket, code(wire::ErrorCode::request_timed_out)});
+    });
+  const Payload& held = payload->second;
+  base_.check(Check::forgery_not_forwarded, !held.forged,
+              [&] { return fmt::format("gateway {}: forwards what it has to refuse", index_); });
+  // Rule 10. What came while it slept is fed when it wakes, unless it slept for more than 30 s.
+  base_.check(
+      Check::old_copy_discarded, base_.now - held.fed <= seconds(60) && base_.now - held.came <= seconds(91), [&] {
+        return fmt::format("gateway {}: forwards what came {} ms ago", index_, to_millis(base_.now - held.came));
+      });
   Instant& last = lane_arrival_[effect.lane];
   last = std::max(last, base_.now + way);
   // Sent already: it arrives even if this process dies or sleeps.
-  base_.at(last, [this, message = payload->second, ticket = effect.ticket, life = life_,
+  base_.at(last, [this, message = held.message, ticket = effect.ticket, life = life_,
                   partition = effect.partition.value(), topic = effect.topic, known = known_epoch(effect),
                   put_backs = log_.put_backs()] {
     if (put_backs != log_.put_backs()) {  // the connection that it was sent on is gone

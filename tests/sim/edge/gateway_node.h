@@ -32,6 +32,12 @@ class GatewayNode {
   LeaderEpoch known_epoch(const gateway::Produce& effect);
   Duration way_to_log();
   void ask_range(const gateway::AskRange& effect);
+  gateway::BatchArrived arrived(const UpMessage& message);
+  bool forge(const UpMessage& message);
+  void forge_batch(const UpMessage& message);
+  void forge_answer(const UpMessage& message);
+  void forge_look(const UpMessage& message);
+  void hold(gateway::Ticket ticket, const UpMessage& message, Instant came, bool forged);
   void read(const gateway::Read& effect);
   // Runs once awake, if this process still lives.
   void later(Duration wait, std::function<void()> what);
@@ -51,7 +57,12 @@ class GatewayNode {
   std::vector<std::uint32_t> assigned_;
   std::uint64_t put_backs_ = 0;
   std::uint64_t last_ticket_ = 0;
-  std::map<gateway::Ticket, UpMessage> payloads_;
+  struct Payload {
+    UpMessage message;
+    Instant came, fed;    // to this machine, and into the core
+    bool forged = false;  // it must not go on
+  };
+  std::map<gateway::Ticket, Payload> payloads_;
   std::map<std::uint32_t, Instant> lane_arrival_;
   std::map<std::pair<std::string, std::int32_t>, LeaderEpoch> metadata_;  // as of the last refresh, or failure
 };

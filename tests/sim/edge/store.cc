@@ -218,6 +218,19 @@ const std::vector<Store::StoredBatch> Store::published(StreamId stream) const {
   return all;
 }
 
+std::vector<EventKey> Store::droppable(const std::string& topic) const {
+  std::vector<EventKey> all;
+  const StreamRow* row = stream(topic);
+  if (row == nullptr) return all;
+  for (const auto& [key, batch] : batches_) {
+    if (key.first != row->id || batch.row.published || batch.row.anew) continue;
+    for (const Record& record : batch.content->records) all.push_back({record.origin, record.index});
+  }
+  for (const auto& [key, event] : events_)
+    if (key.first == row->id) all.push_back({no_producer, key.second});
+  return all;
+}
+
 bool Store::all_placed(std::size_t streams) const {
   return streams_.size() == streams &&
          std::all_of(streams_.begin(), streams_.end(), [](const auto& s) { return s.second.partition.value() >= 0; });

@@ -89,6 +89,23 @@ TEST(Rule5, AnAnswerOfAnotherEpochIsIgnored) {
   EXPECT_TRUE(b.core->all_acknowledged());
 }
 
+TEST(Rule7, AFenceThatStandsNowhereIsNotAnswered) {
+  Bench b;
+  b.open();
+  b.connect();
+  b.take("climate");
+  b.answer(b.batches[0], 47);
+  b.tick();
+  ASSERT_EQ(b.fences.size(), 1U);
+  b.answer_fence(b.fences[0], Offset{-1});
+  b.answer_fence(b.fences[0], Offset{5}, LeaderEpoch{-1});
+  b.tick();
+  EXPECT_TRUE(b.looks.empty());
+  b.answer_fence(b.fences[0], Offset{5});
+  b.tick();
+  EXPECT_EQ(b.looks.size(), 1U);
+}
+
 TEST(Rule6, OutOfOrderWithAnOlderOneSendsTheOlderOneAgain) {
   Bench b;
   b.open();

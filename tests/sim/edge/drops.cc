@@ -1,0 +1,89 @@
+// Checks of what leaves an agent's log by name: the gaps, and whether it had to go.
+#include <algorithm>
+
+#include "tests/sim/edge/checker.h"
+
+namespace edgelog::sim::edge {
+
+using agent::Gap;
+
+namespace {
+
+bool is_drop(const Gap& gap) {
+  return gap.reason == agent::gap_reason::overflow || gap.reason == agent::gap_reason::age;
+}
+
+}  // namespace
+
+void Checker::judge_gap(const Gap& gap) {
+  const bool of_stream = gap.first.value() >= 0;
+  // A deposed leader that answers under the epoch that the agent knows passes for a log that went back: no event is
+  // lost by it, and the gap is in vain.
+  if (gap.reason == agent::gap_reason::log_went_back && plan_.stale_leader == 0)
+    base_.check(Check::gaps_not_false,
+                std::any_of(put_back_at_.begin(), put_back_at_.end(),
+                            [&](const auto& back) { return back.first.first == gap.stream; }),
+                [&] { return fmt::format("gap log_went_back: the log of {} never did", gap.stream); });
+  if (gap.reason == agent::gap_reason::full)
+    base_.check(Check::gaps_not_false, plan_.small_bound && plan_.when_full == agent::WhenFull::drop_newest,
+                [] { return std::string("gap full, and nothing drops the newest"); });
+  const std::int64_t span = of_stream ? gap.last - gap.first + 1 : gap.source_last - gap.source_first + 1;
+  if (!of_stream && (gap.source_first < 0 || span <= 0)) return;  // not known, or its numbers wrapped
+  base_.check(Check::gaps_not_false, gap.count == span,
+              [&] { return fmt::format("gap {} counts {} of {}", gap.reason, gap.count, span); });
+}
+
+// What is dropped by name is dropped for the reason that the gap says. `first`: of what went together.
+void Checker::judge_drop(const Store::Applied::Gone& gone, const Event& event, const Gap& gap, bool first) {
+  const auto what = [&](const char* wrong) {
+    return [&gone, &gap, wrong] {
+      return fmt::format("gap {} names {} {}, {}", gap.reason, gone.topic, text(gone.key), wrong);
+    };
+  };
+  if (gap.reason == agent::gap_reason::refused)
+    base_.check(Check::refused_set_aside, gone.set_aside, what("which was not set aside"));
+  if (gap.reason == agent::gap_reason::unresolved)
+    base_.check(Check::gaps_not_false, gone.published, what("which never was published"));
+  if (!is_drop(gap)) return;
+  const bool age = gap.reason == agent::gap_reason::age;
+  const bool by_log = !age && plan_.small_log;
+  base_.injected(age ? Fault::age_small_bound : by_log ? Fault::log_full : Fault::overflow_small_bound);
+  base_.check(Check::gaps_not_false, age ? plan_.small_age : plan_.small_bound || plan_.small_log,
+              what("without need"));
+  base_.check(Check::gaps_not_false, !event.fact->gap, what("a gap, before what it describes"));
+  if (!age && !plan_.small_log)
+    base_.check(Check::gaps_not_false, gone.topic != "doors" || plan_.when_full == agent::WhenFull::drop_oldest,
+                what("whose stream does not drop the oldest"));
+  // Not younger than the bound of 60 s, but for what a disk takes. Of an earlier opening, a clock that jumps knows no
+  // ages; of this one, nothing is older than it.
+  const bool clocks = plan_.clock_jump.value() > 0 || plan_.gateway_clock.value() > 0;
+  if (age && first && (!clocks || event.opening == openings_[event.agent]))
+    base_.check(Check::gaps_not_false, base_.now - event.durable > seconds(45), what("which is young"));
+  base_.check(Check::leaves_log_only_if_durable_or_named, !gone.published, what("which was published"));
+  base_.check(Check::gaps_not_false, event.copies.empty() || restores_ > 0, what("which is in the log"));
+}
+
+// What a bound drops is the oldest of its stream; and by the log's bound nothing goes while something of less priority
+// could, but for what came in this very transaction.
+void Checker::judge_order_of_drops(const Store& store, const Store::Applied& result) {
+  std::map<std::string, EventIndex> dropped;  // the last, by topic
+  for (const auto& gone : result.gone)
+    for (const Gap& gap : result.gaps)
+      if (is_drop(gap) && names(gap, gone.topic, gone.key)) {
+        EventIndex& last = dropped.try_emplace(gone.topic, gone.key.index).first->second;
+        last = std::max(last, gone.key.index);
+      }
+  for (const auto& [topic, last] : dropped)
+    for (const EventKey& left : store.droppable(topic))
+      base_.check(Check::oldest_dropped_first, left.index > last, [&] {
+        return fmt::format("{}: {} was dropped, and {} is still there", topic, last.value(), left.index.value());
+      });
+  if (!plan_.small_log || plan_.small_bound || plan_.small_age || !dropped.contains("doors")) return;
+  for (const EventKey& left : store.droppable("climate"))
+    base_.check(Check::oldest_dropped_first,
+                std::any_of(result.durable.begin(), result.durable.end(),
+                            [&](const auto& d) { return d.topic == "climate" && d.key.index <= left.index; }),
+                [&] { return fmt::format("doors were dropped, and climate {} is still there", left.index.value()); });
+}
+
+}  // namespace edgelog::sim::edge
