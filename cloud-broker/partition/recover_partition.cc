@@ -330,6 +330,7 @@ Status PartitionRecovery::walk_segment(std::size_t number) {
   }
   segment.index = std::make_unique<disklog::SegmentIndex>(told.base);
   segment.info.size = 0;
+  segment.info.max_timestamp = -1;  // a manifest may tell of batches that did not come to be
   segment.info.end = told.base;
   log_.end = told.base;
   const Offset snapshot = log_.newest_snapshot();

@@ -357,6 +357,31 @@ TEST(Store, WhatAStartKeptWithoutAJournalIsNotOldAfterTheNextStartEither) {
   EXPECT_EQ(p.log_start(), p.end());
 }
 
+// Found by the simulator (seed 10750 of the broker): a checkpoint wrote the manifest while a batch was on its way,
+// which was lost with the power; the youngest record was looked for by its time, and none was found.
+TEST(Store, TheYoungestRecordIsOneThatIsThere) {
+  StoreWorld world;
+  world.open();
+  Partition& p = world.create(1);
+  world.append(p, {.timestamp = 1'000});
+  world.store->end_of_turn();
+  world.append(p, {.timestamp = 9'000});  // behind the round that is under way
+  for (int i = 0; i < 3; ++i) {
+    world.now = world.now + seconds(3);
+    world.store->tick(world.now, world.wall);
+  }
+  ASSERT_GT(world.disk.pending(), 1u);
+  while (world.disk.pending() > 1) world.disk.complete(world.disk.first_of_round() == 0 ? 1 : 0);
+  world.disk.complete(0);
+  world.power_cut(Survival::nothing);
+  world.open();
+  Partition& after = *world.store->find(partition_id(1));
+  ASSERT_EQ(after.end(), Offset{1});
+  const auto youngest = after.max_timestamp(after.committed());
+  EXPECT_EQ(youngest.offset, Offset{0});
+  EXPECT_EQ(youngest.timestamp, 1'000);
+}
+
 TEST(Store, AnIdlePartitionForgetsItsProducersToo) {
   StoreWorld world;
   world.config.producer_memory = seconds(3'600);
