@@ -213,6 +213,15 @@ Result<std::optional<Buffer>> PartitionRecovery::payload(const JournalPiece& pie
   return whole ? std::optional(std::move(bytes)) : std::nullopt;
 }
 
+// Trimmed or compacted later on: then what took its place is durable.
+bool PartitionRecovery::superseded(const disklog::DataEntry& entry) const {
+  if (log_.segments.empty()) return false;
+  if (entry.end <= log_.segments.front().info.base) return true;
+  return std::any_of(log_.segments.begin(), log_.segments.end(), [&](const Segment& s) {
+    return s.info.base <= entry.segment && entry.end <= s.info.end && s.info.compacted;
+  });
+}
+
 Status PartitionRecovery::redo_piece(const JournalPiece& piece) {
   const auto& entry = *piece.entry;
   const bool last = piece.round->round == evidence_.last_round;
@@ -223,13 +232,10 @@ Status PartitionRecovery::redo_piece(const JournalPiece& piece) {
   if (torn_) return Ok{};
   Segment* const segment = log_.find_segment(entry.segment);
   if (segment == nullptr || segment->info.version != entry.version) {
-    // Trimmed or compacted later on: then what took its place is durable. Or cut off by a start that died before its
-    // checkpoint, since of that segment's first round, the last one, not all was there.
-    const auto holder = std::find_if(log_.segments.begin(), log_.segments.end(), [&](const Segment& s) {
-      return s.info.base <= entry.segment && entry.end <= s.info.end && s.info.compacted;
-    });
+    // Or cut off by a start that died before its checkpoint, since of that segment's first round, the last one, not
+    // all was there.
     const bool cut_off = last && entry.direct;
-    if (holder == log_.segments.end() && entry.end > log_.segments.front().info.base && !cut_off)
+    if (!superseded(entry) && !cut_off)
       log_.damage(fmt::format("the journal tells of segment {} which is not known", entry.segment.value()));
     return Ok{};
   }
@@ -367,7 +373,7 @@ Status PartitionRecovery::end_here(std::size_t number, const disklog::WalkResult
   const std::string why = at.stop == disklog::WalkStop::bad      ? at.why
                           : at.stop == disklog::WalkStop::enough ? "a batch that goes beyond the next one"
                                                                  : "ends too early";
-  if (log_.end < durable_ || vouched(segment) || at.position < covered(segment)) {
+  if (log_.end < durable_ || vouched(segment) || at.position < covered(segment) || lacks_a_round()) {
     log_.damage(fmt::format("{} at byte {}: {} (durable up to offset {})", log_.segment_path(segment.info), at.position,
                             why, durable_.value()));
     return Ok{};
@@ -450,28 +456,18 @@ Status PartitionRecovery::trust() {
   return settle();
 }
 
+// A round of the journal is gone. This partition had no part in it if a later round goes on where the log is whole.
+bool PartitionRecovery::lacks_a_round() const {
+  if (evidence_.last_missing == 0) return false;
+  return std::none_of(evidence_.pieces.begin(), evidence_.pieces.end(), [&](const JournalPiece& piece) {
+    return piece.round->round > evidence_.last_missing && piece.entry->base <= log_.end;
+  });
+}
+
 Status PartitionRecovery::settle() {
-  if (log_.why_damaged.empty() && evidence_.last_missing != 0) {
-    // A round of the journal is gone. This partition had no part in it if a later round goes on where the log is whole.
-    const bool later = std::any_of(evidence_.pieces.begin(), evidence_.pieces.end(), [&](const JournalPiece& piece) {
-      return piece.round->round > evidence_.last_missing && piece.entry->base <= log_.end;
-    });
-    if (!later)
-      log_.damage(fmt::format("round {} of the journal cannot be read, later ones can", evidence_.last_missing));
-  }
-  if (!log_.why_damaged.empty()) {
-    if (before_.segments.empty()) {
-      log_.manifest_dirty = false;  // what is there is evidence
-      return Ok{};
-    }
-    std::string why = log_.why_damaged;
-    log_.restore(before_);
-    log_.manifest_dirty = why != damage_told_;  // the checkpoint that follows forgets the evidence
-    log_.why_damaged = std::move(why);
-    log_.end = log_.flushed = log_.committed = std::max(log_.log_start, durable_);
-    log_.segments_dirty = false;
-    return Ok{};
-  }
+  if (log_.why_damaged.empty() && lacks_a_round())
+    log_.damage(fmt::format("round {} of the journal cannot be read, later ones can", evidence_.last_missing));
+  if (!log_.why_damaged.empty()) return settle_damaged();
   log_.flushed = log_.committed = log_.end;
   log_.log_start = std::min(log_.log_start, log_.end);
   log_.bytes_since_snapshot = 0;

@@ -42,6 +42,7 @@ class PartitionRecovery {
   Status check_files();
   Status redo();
   Result<std::optional<Buffer>> payload(const JournalPiece& piece);
+  bool superseded(const disklog::DataEntry& entry) const;
   Status redo_piece(const JournalPiece& piece);
   Status load_producers();
   Status walk_segments();
@@ -49,6 +50,9 @@ class PartitionRecovery {
   Status end_here(std::size_t number, const disklog::WalkResult& at, std::uint64_t file_size);
   Status keep_tail();
   Status settle();
+  bool lacks_a_round() const;
+  Status settle_damaged();
+  Status keep_evidence();
   bool trusted() const;
   Status trust();
   bool vouched(const Segment& segment) const;  // the checkpoint covers all of it

@@ -578,6 +578,44 @@ TEST(Store, ADamagedRoundFollowedByALaterOneIsDamage) {
   EXPECT_NE(again->damage(), "");
 }
 
+// A start that finds damage lets go of the journal: what only that had of the partition must be in the segment by then,
+// wherever the damage was found, and on the disk.
+TEST(Store, WhatTheJournalHasOfADamagedPartitionOutlivesAPowerCut) {
+  const std::string directory = disklog::partition_path(partition_id(1)) + "/";
+  const std::string segment = directory + disklog::segment_name(Offset{0}, 0);
+  for (const std::vector<std::string>& hit : std::vector<std::vector<std::string>>{
+           {segment}, {directory + "manifest.0", directory + "manifest.1"}, {"journal/1.journal"}}) {
+    StoreWorld world;
+    world.open();
+    Partition& p = world.create(1);
+    world.append(p, {.value_bytes = 1000});
+    world.commit();
+    world.idle_checkpoint();
+    const std::size_t second_at = world.disk.contents(segment)->size();
+    const std::size_t round_at = world.disk.contents("journal/1.journal")->size();
+    for (int i = 0; i < 2; ++i) {
+      world.append(p, {.value_bytes = 700});
+      world.commit();
+    }
+    const Buffer all = *world.disk.contents(segment);
+    world.power_cut(Survival::nothing);
+    ASSERT_LT(world.disk.contents(segment)->size(), all.size());
+    const bool journal = hit.front() == "journal/1.journal";
+    for (const auto& path : hit) world.disk.flip_bit(path, journal ? round_at + 500 : path == segment ? 500 : 30, 3);
+    for (int start = 0; start < 2; ++start) {
+      world.open();
+      EXPECT_NE(world.store->find(partition_id(1))->damage(), "") << hit.front();
+      world.power_cut(Survival::nothing);
+    }
+    const Buffer kept = *world.disk.contents(segment);
+    ASSERT_EQ(kept.size(), all.size()) << hit.front();
+    const std::size_t from = journal ? (second_at + all.size()) / 2 : second_at;  // the second one's bytes are hit
+    EXPECT_TRUE(std::equal(kept.begin() + static_cast<std::ptrdiff_t>(from), kept.end(),
+                           all.begin() + static_cast<std::ptrdiff_t>(from)))
+        << hit.front();
+  }
+}
+
 // A round of two segments, since the second one began in it; of the round's bytes in the journal only those reached the
 // disk that `reached` says, as sectors may.
 void cut_while_a_segment_rolls(StoreWorld& world, std::size_t payload_from, std::size_t payload_to) {
