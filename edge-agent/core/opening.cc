@@ -71,6 +71,7 @@ void open_queues(State& state, const Persisted& persisted) {
 void open(State& state, Moment moment, Persisted persisted, bool log_lost) {
   state.meta = persisted.meta;
   ++state.meta.opening;
+  state.last_look_id = static_cast<std::int64_t>(state.random.next() >> 16);
   state.journal.add(PutMeta{state.meta});
   state.urgent = true;
   state.sources.open(persisted);

@@ -37,6 +37,7 @@ struct State {
   std::map<std::string, uplink::TopicEntry> topics;
   Duration memory{0};        // of the log for a producer id; 0: not told
   std::uint32_t handed = 0;  // publishes that the MQTT server has not taken yet
+  // Each opening begins anywhere: an answer to another life's question must not pass for one to ours.
   std::int64_t last_look_id = 0;
 
   // Taken and not yet part of a transaction.

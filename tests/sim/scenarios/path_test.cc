@@ -494,6 +494,26 @@ TEST(Rule9, WhereTheLogWentBackNothingIsFencedBeforeTheGapIsDurable) {  // seed 
   EXPECT_EQ(b.fences.size(), 1U);
 }
 
+TEST(Rule9, AnAnswerToAnotherLifesQuestionIsIgnored) {  // seed 669454
+  Bench b;
+  b.open();
+  b.connect();
+  b.take("climate");
+  b.answer(b.batches[0], 0, Offset{0});
+  b.list(Offset{5}, LeaderEpoch{2});
+  b.tick();
+  const agent::PublishLook theirs = b.looks.at(0);
+  b.crash();
+  b.open(8);
+  b.connect(Offset{5}, LeaderEpoch{2});
+  b.take("climate");
+  b.tick();
+  ASSERT_EQ(b.looks.size(), 1U);
+  b.answer_look(theirs, Offset{5}, {}, uplink::Expectation::found, Offset{0}, LeaderEpoch{2});
+  b.pass(milliseconds(20));
+  EXPECT_TRUE(b.batches.empty()) << "our own question is not answered";
+}
+
 TEST(Rule9, WhereTheLogWentBackAllKnownIdsAreFencedAgain) {
   Recovered b;
   b.until_look();
