@@ -170,7 +170,7 @@ void begin_recovery(State& state, Moment moment, Stream& stream, Cause cause) {
 
 void begin_check(State& state, Moment, Stream& stream) {
   ASSERT(stream.in_state(Flowing{}) && stream.row.acknowledged.any());  // A6
-  stream.state = Checking{++state.last_look_id};
+  stream.state = Checking{++state.last_look_id, stream.row.look_from};
 }
 
 void pump_recovery(State& state, Moment moment, Stream& stream, Effects& out) {
@@ -180,7 +180,7 @@ void pump_recovery(State& state, Moment moment, Stream& stream, Effects& out) {
   } else if (auto* looking = std::get_if<Looking>(&stream.state)) {
     if (looking->due <= moment.now) send_look(state, moment, stream, *looking, looking->from, false, out);
   } else if (auto* checking = std::get_if<Checking>(&stream.state)) {
-    if (checking->due <= moment.now) send_look(state, moment, stream, *checking, stream.row.look_from, true, out);
+    if (checking->due <= moment.now) send_look(state, moment, stream, *checking, checking->from, true, out);
   }
 }
 
@@ -229,7 +229,8 @@ void on_look_answer(State& state, Moment moment, const uplink::LookAnswer& answe
   if (awaited == 0 || awaited != answer.look_id || answer.partition != stream.row.partition)
     return void(++state.counts.answers_ignored);
   if (answer.error != 0) return;  // asked again after a while
-  if (looking != nullptr && answer.from != looking->from) return void(++state.counts.answers_ignored);
+  const Offset from = looking != nullptr ? looking->from : checking->from;
+  if (answer.from != std::max(from, Offset{0})) return void(++state.counts.answers_ignored);
   if (checking != nullptr) return checked(state, moment, stream, answer);
   looked(state, moment, stream, answer);
 }

@@ -64,6 +64,7 @@ struct Flowing {};
 // Rule 9: does the last acknowledged batch still stand there?
 struct Checking {
   std::int64_t look_id = 0;
+  Offset from;
   Instant due{};
   std::uint32_t sendings = 0;
 };

@@ -514,6 +514,27 @@ TEST(Rule9, AnAnswerToAnotherLifesQuestionIsIgnored) {  // seed 669454
   EXPECT_TRUE(b.batches.empty()) << "our own question is not answered";
 }
 
+TEST(Rule9, AnAnswerAboutAnotherRangeIsIgnored) {  // seed 705498
+  Bench b;
+  b.open();
+  b.connect();
+  b.take("climate");
+  b.answer(b.batches[0], 0, Offset{0});
+  b.list(Offset{5}, LeaderEpoch{2});
+  b.take("climate");
+  b.tick();
+  ASSERT_EQ(b.looks.size(), 1U);
+  agent::PublishLook other = b.looks[0];
+  other.request.from = other.request.from + 1;
+  b.batches.clear();
+  b.answer_look(other, Offset{5}, {}, uplink::Expectation::found, Offset{0}, LeaderEpoch{2});
+  b.pass(milliseconds(20));
+  EXPECT_TRUE(b.batches.empty());
+  b.answer_look(b.looks[0], Offset{5}, {}, uplink::Expectation::found, Offset{0}, LeaderEpoch{2});
+  b.pass(milliseconds(20));
+  EXPECT_EQ(b.batches.size(), 1U);
+}
+
 TEST(Rule9, WhereTheLogWentBackAllKnownIdsAreFencedAgain) {
   Recovered b;
   b.until_look();
