@@ -217,7 +217,8 @@ void settle(State& state, Moment moment, Stream& stream, const uplink::LookAnswe
   stream.window.restart(0);
   stream.known = false;
   stream.fences.clear();
-  if (!refused_for_itself(stream.cause.error)) ++stream.fruitless;
+  // A lane that is empty now is done with: the next one owes nothing to it.
+  if (!refused_for_itself(stream.cause.error) && !lane.empty()) ++stream.fruitless;
   stream.cause = {};
   state.urgent = true;
   stream.state = Settling{state.journal.open_id()};
