@@ -224,10 +224,16 @@ void Checker::judge_repeat(const Event& event, const EventKey& key, const Copy& 
       const auto ended = restored_at_.find(c.branch);
       return ended != restored_at_.end() && c.landed > ended->second;
     };
-    // Rule 12: what another life still had in flight may come a second time; and where retention took the first
-    // copy that another life had sent, no look can find it.
-    const bool excused = other.branch != copy.branch &&
-                         (in_flight_of_another_life(other) || in_flight_of_another_life(copy) || !other.retained);
+    // On its way when the log went back to before the fence that had shut it out.
+    const auto shut_out_no_more = [&](const Copy& c) {
+      const auto lost = fence_lost_.find(c.producer);
+      return lost != fence_lost_.end() && c.published <= lost->second && c.landed >= lost->second;
+    };
+    // Rule 12: what another life still had in flight may come a second time, and what a fence had shut out that a log
+    // lost; and where retention took the first copy that another life had sent, no look can find it.
+    const bool excused = (other.branch != copy.branch &&
+                          (in_flight_of_another_life(other) || in_flight_of_another_life(copy) || !other.retained)) ||
+                         (other.producer != copy.producer && (shut_out_no_more(other) || shut_out_no_more(copy)));
     base_.check(Check::committed_once, excused, [&] {
       return fmt::format("{} {} stands at {} ({:08x}, branch {}) and at {} ({:08x}, branch {})", event.topic, text(key),
                          other.offset.value(), short_id(other.producer), other.branch, copy.offset.value(),
@@ -262,7 +268,11 @@ void Checker::judge_order(const std::string& topic, std::int32_t partition, Offs
 
 void Checker::committed(const std::string& topic, std::int32_t partition, Offset base, const ContentPtr& content,
                         int branch, Instant published) {
-  if (content->fence) return void(fenced_.insert(content->producer));
+  if (content->fence) {
+    fence_stands_[content->producer] = {topic, partition, base};
+    fence_lost_.erase(content->producer);
+    return void(fenced_.insert(content->producer));
+  }
   for (std::size_t i = 0; i < content->records.size(); ++i) {
     const Record& record = content->records[i];
     const EventKey key{record.origin, record.index};
@@ -283,6 +293,12 @@ void Checker::committed(const std::string& topic, std::int32_t partition, Offset
 
 void Checker::put_back(const std::string& topic, std::int32_t partition, Offset from) {
   put_back_at_[{topic, partition}] = base_.now;
+  std::erase_if(fence_stands_, [&](const auto& fence) {
+    const auto& [at, number, offset] = fence.second;
+    if (at != topic || number != partition || offset < from) return false;
+    fence_lost_[fence.first] = base_.now;
+    return true;
+  });
   for (auto& [key, event] : events_)
     std::erase_if(event.copies, [&](const Copy& c) {
       if (c.topic != topic || c.partition != partition || c.offset < from) return false;

@@ -3,6 +3,7 @@
 // committed; and the checks over them, after every event and at the end. docs/SIMULATION.md lists them.
 #include <map>
 #include <set>
+#include <tuple>
 
 #include "edge-agent/core/inputs.h"
 #include "tests/sim/edge/faults.h"
@@ -115,6 +116,8 @@ class Checker {
   std::map<std::pair<int, std::string>, std::int32_t> partition_;        // by agent and topic
   std::map<std::pair<int, std::string>, std::set<ProducerId>> fencing_;  // since the last look
   std::set<ProducerId> fenced_;                                          // in the log, at some time
+  std::map<ProducerId, std::tuple<std::string, std::int32_t, Offset>> fence_stands_;
+  std::map<ProducerId, Instant> fence_lost_;  // when a log that went back lost it; not, where it was set again
   std::map<std::pair<int, std::string>, WallMillis> newest_;             // timestamp, by branch and topic
   std::map<std::pair<std::string, std::int32_t>, Instant> put_back_at_;  // the last time
   std::set<std::uint64_t> dropped_;                                      // messages that a full stream dropped by name
