@@ -92,6 +92,19 @@ bool look_from_less(State& state, Stream& stream, LeaderEpoch now) {
   return true;
 }
 
+// What was answered while an older batch was not is behind the acknowledged one: under another leader epoch nobody
+// knows whether it still stands.
+void answers_may_be_void(State& state, Stream& stream) {
+  if (stream.lanes.empty()) return;
+  bool any = false;
+  for (std::uint64_t number = stream.window.begin(); number != stream.window.end(); ++number)
+    any = any || stream.window.is_answered(number);
+  Lane& lane = stream.lanes.front();
+  if (!any || lane.row.must_resolve) return;
+  lane.row.must_resolve = true;
+  put_origin(state, lane);
+}
+
 void checked(State& state, Moment moment, Stream& stream, const uplink::LookAnswer& answer) {
   const bool replaced = answer.expectation == static_cast<std::int8_t>(uplink::Expectation::replaced);
   if (replaced && !believed(state, moment, stream, answer)) return;
@@ -99,7 +112,10 @@ void checked(State& state, Moment moment, Stream& stream, const uplink::LookAnsw
   stream.stale_since = never;
   if (replaced) return went_back(state, moment, stream, answer.leader_epoch);
   look_from_less(state, stream, answer.leader_epoch);
-  if (answer.leader_epoch != stream.row.leader_epoch) fences_may_be_lost(state, stream);
+  if (answer.leader_epoch != stream.row.leader_epoch) {
+    fences_may_be_lost(state, stream);
+    answers_may_be_void(state, stream);
+  }
   stream.row.leader_epoch = answer.leader_epoch;
   put_stream(state, stream);
   stream.state = Flowing{};

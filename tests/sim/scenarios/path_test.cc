@@ -494,6 +494,26 @@ TEST(Rule9, WhereTheLogWentBackNothingIsFencedBeforeTheGapIsDurable) {  // seed 
   EXPECT_EQ(b.fences.size(), 1U);
 }
 
+TEST(Rule9, UnderAnotherEpochWhatWasAnsweredAheadIsLookedFor) {  // seed 954250
+  Bench b;
+  b.open();
+  b.connect();
+  b.take("climate");
+  b.answer(b.batches[0], 0, Offset{0});
+  b.take("climate");
+  b.take("climate");
+  b.pass(milliseconds(20));
+  ASSERT_EQ(b.batches.size(), 3U);
+  b.answer(b.batches[2], 0, Offset{2});  // that of the second one is lost, and the log goes back to before the third
+  b.list(Offset{2}, LeaderEpoch{2});
+  b.tick();
+  ASSERT_EQ(b.looks.size(), 1U);
+  b.answer_look(b.looks[0], Offset{2}, {}, uplink::Expectation::found, Offset{0}, LeaderEpoch{2});
+  b.tick();
+  ASSERT_EQ(b.fences.size(), 1U);
+  EXPECT_EQ(b.fences[0].id, b.batches[0].batch.producer);
+}
+
 TEST(Rule9, AnAnswerToAnotherLifesQuestionIsIgnored) {  // seed 669454
   Bench b;
   b.open();
