@@ -99,10 +99,7 @@ void answers_may_be_void(State& state, Stream& stream) {
   bool any = false;
   for (std::uint64_t number = stream.window.begin(); number != stream.window.end(); ++number)
     any = any || stream.window.is_answered(number);
-  Lane& lane = stream.lanes.front();
-  if (!any || lane.row.must_resolve) return;
-  lane.row.must_resolve = true;
-  put_origin(state, lane);
+  if (any) must_resolve(state, stream.lanes.front());
 }
 
 void checked(State& state, Moment moment, Stream& stream, const uplink::LookAnswer& answer) {

@@ -104,12 +104,6 @@ WallMillis timestamp_now(const State& state, Moment moment, const Stream& stream
 
 namespace {
 
-void must_resolve(State& state, Lane& lane) {
-  if (lane.row.must_resolve) return;
-  lane.row.must_resolve = true;
-  put_origin(state, lane);
-}
-
 bool of_earlier_opening(const State& state, const Lane& lane) {
   return lane.row.opening < state.opening() && !lane.empty();
 }
@@ -122,6 +116,12 @@ void clock_was_set_back(State& state) {
       const bool sent = !lane.batches.empty() && lane.batches.front().row.published;
       if (sent || of_earlier_opening(state, lane)) must_resolve(state, lane);
     }
+}
+
+void must_resolve(State& state, Lane& lane) {
+  if (lane.row.must_resolve) return;
+  lane.row.must_resolve = true;
+  put_origin(state, lane);
 }
 
 void fences_may_be_lost(State& state, Stream& stream) {

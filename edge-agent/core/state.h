@@ -69,6 +69,7 @@ void clock_was_set_back(State&);
 // The partition has another leader epoch, so it may have gone back to before a fence that another life of this agent's
 // log set: what earlier openings took may stand behind it under another id, and is looked for first (rule 9).
 void fences_may_be_lost(State&, Stream&);
+void must_resolve(State&, Lane&);  // rule 7, before anything of it is sent again
 // Lanes at the front that are empty and resolved go.
 void retire_lanes(State&, Stream&);
 

@@ -106,7 +106,7 @@ struct Stream {
   std::vector<Fence> fences;    // of the recovery that goes on
   LeaderEpoch fence_epoch{-1};  // under which the last of them was answered
   Cause cause;
-  std::uint32_t fruitless = 0;    // recoveries since a batch succeeded last, but for what was refused for itself
+  std::uint32_t fruitless = 0;    // recoveries since a batch succeeded last that left something, not refused for itself
   std::int16_t refused_with = 0;  // the last refusal since
   Instant stale_since = never;    // an older leader epoch is told since (rule 9)
   Instant verified_until{};       // a check passed lately: answers under an older epoch are a gateway's that is behind

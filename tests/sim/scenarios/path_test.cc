@@ -355,12 +355,18 @@ TEST(Rule8, ATimestampFromTheFutureIsNoAge) {  // seeds 232, 543018
   EXPECT_EQ(b.fences.size(), 1U) << "nobody knows how old it is: it is looked for first";
 }
 
+// Opened, and one batch acknowledged at offset 0.
+struct Acknowledged : Bench {
+  Acknowledged() {
+    open();
+    connect();
+    take("climate");
+    answer(batches[0], 0, Offset{0});
+  }
+};
+
 TEST(Rule9, ALogThatWentBackIsNamed) {
-  Bench b;
-  b.open();
-  b.connect();
-  b.take("climate");
-  b.answer(b.batches[0], 0, Offset{0});
+  Acknowledged b;
   b.list(Offset{0}, LeaderEpoch{2});
   b.tick();
   ASSERT_EQ(b.looks.size(), 1U);
@@ -477,11 +483,7 @@ TEST(Rule9, WhatALaterLaneFoundIsNamedTooWhereTheLogGoesBack) {  // seed 482900
 // Else a fence could come to stand where the last acknowledged one stood, the agent die before the gap is durable, and
 // its next start would find all as it was.
 TEST(Rule9, WhereTheLogWentBackNothingIsFencedBeforeTheGapIsDurable) {  // seed 467294
-  Bench b;
-  b.open();
-  b.connect();
-  b.take("climate");
-  b.answer(b.batches[0], 0, Offset{0});
+  Acknowledged b;
   b.list(Offset{0}, LeaderEpoch{2});
   b.tick();
   b.hold = true;
@@ -495,11 +497,7 @@ TEST(Rule9, WhereTheLogWentBackNothingIsFencedBeforeTheGapIsDurable) {  // seed 
 }
 
 TEST(Rule9, UnderAnotherEpochWhatWasAnsweredAheadIsLookedFor) {  // seed 954250
-  Bench b;
-  b.open();
-  b.connect();
-  b.take("climate");
-  b.answer(b.batches[0], 0, Offset{0});
+  Acknowledged b;
   b.take("climate");
   b.take("climate");
   b.pass(milliseconds(20));
@@ -515,11 +513,7 @@ TEST(Rule9, UnderAnotherEpochWhatWasAnsweredAheadIsLookedFor) {  // seed 954250
 }
 
 TEST(Rule9, AnAnswerToAnotherLifesQuestionIsIgnored) {  // seed 669454
-  Bench b;
-  b.open();
-  b.connect();
-  b.take("climate");
-  b.answer(b.batches[0], 0, Offset{0});
+  Acknowledged b;
   b.list(Offset{5}, LeaderEpoch{2});
   b.tick();
   const agent::PublishLook theirs = b.looks.at(0);
@@ -535,11 +529,7 @@ TEST(Rule9, AnAnswerToAnotherLifesQuestionIsIgnored) {  // seed 669454
 }
 
 TEST(Rule9, AnAnswerAboutAnotherRangeIsIgnored) {  // seed 705498
-  Bench b;
-  b.open();
-  b.connect();
-  b.take("climate");
-  b.answer(b.batches[0], 0, Offset{0});
+  Acknowledged b;
   b.list(Offset{5}, LeaderEpoch{2});
   b.take("climate");
   b.tick();

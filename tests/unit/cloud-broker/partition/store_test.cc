@@ -295,6 +295,20 @@ TEST(Store, RetentionDeletesUnderASteadySmallLoad) {
   EXPECT_GE(world.store->metrics().segments_deleted.value(), 8u);
 }
 
+// The batch is in its segment, and the process dies before its round is in the journal.
+void die_before_the_journal(StoreWorld& world, const BatchSpec& spec) {
+  bool frozen = false;
+  world.disk.on_operation([&](std::string_view operation, std::string_view path) {
+    if (frozen || operation != "write" || !path.starts_with("journal/")) return;
+    frozen = true;
+    world.disk.freeze();
+  });
+  world.append(*world.store->find(partition_id(1)), spec);
+  world.store->end_of_turn();
+  ASSERT_TRUE(frozen);
+  world.disk.on_operation(nullptr);
+}
+
 // Found by the simulator (seed 1770 of the broker): killed between the write to the segment and the one to the journal,
 // the start keeps the batch, a producer that sends it again is told that it is there, and its age is not known.
 TEST(Store, WhatAStartKeptWithoutAJournalIsNotOldForRetention) {
@@ -302,17 +316,8 @@ TEST(Store, WhatAStartKeptWithoutAJournalIsNotOldForRetention) {
   world.open();
   world.create(1).set_settings({.retention_ms = 604'800'000});
   world.commit();
-  bool frozen = false;
-  world.disk.on_operation([&](std::string_view operation, std::string_view path) {
-    if (frozen || operation != "write" || !path.starts_with("journal/")) return;
-    frozen = true;
-    world.disk.freeze();
-  });
   const BatchSpec spec{.producer = ProducerId{7}, .epoch = 0, .sequence = 0, .records = 5};
-  world.append(*world.store->find(partition_id(1)), spec);
-  world.store->end_of_turn();
-  ASSERT_TRUE(frozen);
-  world.disk.on_operation(nullptr);
+  die_before_the_journal(world, spec);
   world.kill();
   world.open();
   Partition& p = *world.store->find(partition_id(1));
@@ -332,17 +337,8 @@ TEST(Store, WhatAStartKeptWithoutAJournalIsNotOldAfterTheNextStartEither) {
   world.commit();
   world.idle_checkpoint();
   world.tick(seconds(3'600));
-  bool frozen = false;
-  world.disk.on_operation([&](std::string_view operation, std::string_view path) {
-    if (frozen || operation != "write" || !path.starts_with("journal/")) return;
-    frozen = true;
-    world.disk.freeze();
-  });
   const BatchSpec spec{.producer = ProducerId{7}, .epoch = 0, .sequence = 0, .records = 5};
-  world.append(*world.store->find(partition_id(1)), spec);
-  world.store->end_of_turn();
-  ASSERT_TRUE(frozen);
-  world.disk.on_operation(nullptr);
+  die_before_the_journal(world, spec);
   for (int start = 0; start < 2; ++start) {
     world.kill();
     world.open();
