@@ -109,7 +109,7 @@ void Agent::step(Moment moment, const uplink::TopicList& in, Effects& out) {
   state.topics.clear();
   for (const uplink::TopicEntry& entry : in.topics) state.topics[entry.name] = entry;
   state.listed = state.connected;
-  for (auto& [id, stream] : state.streams) on_listed(state, moment, *stream);
+  for (auto& [id, stream] : state.streams) on_listed(state, *stream);
   parts_->go_on(moment, out);
 }
 

@@ -170,17 +170,18 @@ void acknowledge_prefix(State& state, Stream& stream, std::uint64_t before) {
 void succeeded(State& state, Moment moment, Stream& stream, std::uint64_t number, Batch& batch,
                const uplink::BatchAnswer& answer) {
   if (answer.offset.value() < 0 || answer.leader_epoch.value() < 0) return;
-  const bool behind = answer.leader_epoch < stream.row.leader_epoch && moment.now < stream.verified_until;
-  if (answer.leader_epoch != stream.row.leader_epoch && stream.row.acknowledged.any() && !behind) {
-    // Rule 9: whether the log went back must be known before anything new is taken for acknowledged.
-    begin_check(state, moment, stream);
+  if (answer.leader_epoch != stream.row.leader_epoch && stream.row.acknowledged.any()) {
+    // Rule 9: whether the log went back must be known before anything new is taken for acknowledged. Of a log that was
+    // checked under a later epoch since, this tells nothing: what it took may be what was lost. It is sent again.
+    if (answer.leader_epoch > stream.row.leader_epoch || moment.now >= stream.verified_until)
+      begin_check(state, stream);
     return;
   }
   stream.known = true;
   stream.fruitless = 0;
   stream.refused_with = 0;
   batch.offset = answer.offset;
-  batch.leader_epoch = behind ? stream.row.leader_epoch : answer.leader_epoch;
+  batch.leader_epoch = answer.leader_epoch;
   const std::uint64_t before = stream.window.begin();
   stream.window.answered(number);
   acknowledge_prefix(state, stream, before);
@@ -238,7 +239,7 @@ void on_batch_answer(State& state, Moment moment, const uplink::BatchAnswer& ans
   ++state.counts.answers_ignored;
 }
 
-void on_listed(State& state, Moment moment, Stream& stream) {
+void on_listed(State& state, Stream& stream) {
   if (stream.row.partition.value() < 0) {  // rule 2: once, and for ever
     if (!can_place(state, stream)) return;
     const auto& partitions = state.topics.at(stream.row.topic).partitions;
@@ -256,7 +257,7 @@ void on_listed(State& state, Moment moment, Stream& stream) {
   const Acknowledged& acknowledged = stream.row.acknowledged;
   if (acknowledged.any()) {
     const bool ends_before = there->end.value() >= 0 && there->end <= acknowledged.offset;
-    if (other_epoch || ends_before) return begin_check(state, moment, stream);
+    if (other_epoch || ends_before) return begin_check(state, stream);
   } else if (other_epoch) {
     fences_may_be_lost(state, stream);
     stream.row.leader_epoch = there->leader_epoch;
@@ -279,7 +280,7 @@ void marked(State& state, Stream& stream) {
 void pump(State& state, Moment moment, Stream& stream, Effects& out) {
   if (!state.connected || !state.listed) return;
   stream.waits_for.clear();
-  if (stream.row.partition.value() < 0) on_listed(state, moment, stream);  // it began after the list came
+  if (stream.row.partition.value() < 0) on_listed(state, stream);  // it began after the list came
   if (stream.row.partition.value() < 0 || told(state, stream) == nullptr) {
     stream.waits_for = "topic is not listed";
     return;

@@ -13,7 +13,7 @@ void marked(State&, Stream&);
 Instant pump_due(const State&, const Stream&);
 void on_batch_answer(State&, Moment, const uplink::BatchAnswer&);
 // The stream's entry in the list that came: its partition, whether it is led under another epoch.
-void on_listed(State&, Moment, Stream&);
+void on_listed(State&, Stream&);
 
 // Kafka's code says that the same bytes may succeed later; or that nobody knows.
 bool may_pass(std::int16_t error);

@@ -72,13 +72,15 @@ void begin_look(State& state, Stream& stream) {
   stream.state = looking;
 }
 
-// Rule 9: an older epoch is a reader that has not caught up; but when that is told for long, it is the log.
+// Rule 9: a log goes back under a later leader only. Under the stored epoch or an older one, that it did is told by a
+// leader that was deposed and does not know it; but when that is told for long, it is the log.
 bool stale_for_long(const State& state, Moment moment, Stream& stream) {
   if (stream.stale_since == never) stream.stale_since = moment.now;
   return moment.now - stream.stale_since >= state.config.stale_epoch;
 }
 bool believed(const State& state, Moment moment, Stream& stream, const uplink::LookAnswer& answer) {
-  return answer.found_epoch >= stream.row.leader_epoch || stale_for_long(state, moment, stream);
+  const LeaderEpoch known = stream.row.leader_epoch;
+  return (answer.leader_epoch > known && answer.found_epoch >= known) || stale_for_long(state, moment, stream);
 }
 
 // The log's end as it was told holds under the leader epoch that it was told under: under another one the log may
@@ -181,7 +183,7 @@ void begin_recovery(State& state, Moment moment, Stream& stream, Cause cause) {
         moment.now + window::wait_after(state.config.resend, stream.fruitless, state.random);
 }
 
-void begin_check(State& state, Moment, Stream& stream) {
+void begin_check(State& state, Stream& stream) {
   ASSERT(stream.in_state(Flowing{}) && stream.row.acknowledged.any());  // A6
   stream.state = Checking{++state.last_look_id, stream.row.look_from};
 }

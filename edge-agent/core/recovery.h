@@ -6,7 +6,7 @@ namespace edgelog::agent {
 
 // Before anything of the first lane's id is renumbered or set aside.
 void begin_recovery(State&, Moment, Stream&, Cause);
-void begin_check(State&, Moment, Stream&);
+void begin_check(State&, Stream&);
 // Sends fences and looks that are due.
 void pump_recovery(State&, Moment, Stream&, Effects&);
 Instant recovery_due(const Stream&);

@@ -109,7 +109,7 @@ struct Stream {
   std::uint32_t fruitless = 0;    // recoveries since a batch succeeded last that left something, not refused for itself
   std::int16_t refused_with = 0;  // the last refusal since
   Instant stale_since = never;    // an older leader epoch is told since (rule 9)
-  Instant verified_until{};       // a check passed lately: answers under an older epoch are a gateway's that is behind
+  Instant verified_until{};       // a check passed lately: an answer under an older epoch is of the log before it
   bool known = false;             // the log knows the lane's id: a batch of it succeeded since connecting (rule 4)
   std::string waits_for;          // nothing is sent, and why
   Instant next_age_check{};

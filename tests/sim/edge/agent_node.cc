@@ -97,10 +97,10 @@ void AgentNode::restore_image() {
   if (images_.empty()) return;
   if (core_) crash();
   base_.injected(Fault::image_restored);
-  checker_.restored(index_, branch_);
   // Another life may go on from the same image later: it stays. The present one may come back too.
   const Store before = store_;
   store_ = images_[base_.random.below(images_.size())];
+  checker_.restored(branch_, store_);
   const bool kept = plan_.partitions_added.value() == 0 || before.all_placed(streams);
   if (kept && base_.random.chance(1, 3)) images_.push_back(before);
   branch_ = ++branches;

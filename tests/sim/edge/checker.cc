@@ -27,6 +27,16 @@ bool Checker::in_current(const EventKey& key) const {
   return std::any_of(stores_.begin(), stores_.end(), [&](const auto& s) { return s.second->ever_had(key); });
 }
 
+// Rule 12, where image and log were both put back: what the image knows as acknowledged last was lost with this, and
+// stands at its very place again.
+bool Checker::hidden_from_image(const Copy& copy) const {
+  return std::any_of(known_to_images_.begin(), known_to_images_.end(), [&](const Standing& last) {
+    const auto again = again_.find(last);
+    return again != again_.end() && again->second.contains(copy.lost) && last.topic == copy.topic &&
+           last.partition == copy.partition && copy.offset <= last.offset;
+  });
+}
+
 bool Checker::names(const Gap& gap, const std::string& topic, const EventKey& key) const {
   if (gap.stream != topic) return false;
   if (gap.reason == agent::gap_reason::log_went_back) return key.index <= gap.last;
@@ -134,9 +144,14 @@ void Checker::acknowledged(const Store& store, std::uint64_t message) {
               [&] { return fmt::format("message {} of device {} is not durable", message, fact.device); });
 }
 
-void Checker::restored(int, int branch) {
+void Checker::restored(int branch, const Store& image) {
   ++restores_;
   restored_at_[branch] = base_.now;
+  for (const agent::StreamRow& row : image.read().streams) {
+    const agent::Acknowledged& last = row.acknowledged;
+    known_to_images_.insert(
+        {row.topic, row.partition.value(), last.offset, last.producer, last.producer_epoch, last.first_sequence});
+  }
 }
 
 void Checker::published(int agent, int branch, const Store& store, const agent::PublishBatch& effect,
@@ -268,6 +283,9 @@ void Checker::judge_order(const std::string& topic, std::int32_t partition, Offs
 
 void Checker::committed(const std::string& topic, std::int32_t partition, Offset base, const ContentPtr& content,
                         int branch, Instant published) {
+  const Standing standing{topic, partition, base, content->producer, content->epoch, content->first};
+  stands_.insert(standing);
+  if (const auto lost = lost_.find(standing); lost != lost_.end()) again_.insert(*lost);
   if (content->fence) {
     fence_stands_[content->producer] = {topic, partition, base};
     fence_lost_.erase(content->producer);
@@ -299,10 +317,16 @@ void Checker::put_back(const std::string& topic, std::int32_t partition, Offset 
     fence_lost_[fence.first] = base_.now;
     return true;
   });
+  std::erase_if(stands_, [&](const Standing& s) {
+    if (s.topic != topic || s.partition != partition || s.offset < from) return false;
+    lost_[s].insert(base_.now);
+    return true;
+  });
   for (auto& [key, event] : events_)
     std::erase_if(event.copies, [&](const Copy& c) {
       if (c.topic != topic || c.partition != partition || c.offset < from) return false;
       event.put_back.push_back(c);
+      event.put_back.back().lost = base_.now;
       return true;
     });
   for (auto& [key, stood] : stood_)
@@ -326,8 +350,9 @@ void Checker::finish(int agent, const Store& store) {
       const Event& event = events_.at(key);
       if (event.fact->gap) gap_events.push_back(key);
       // A log that went back, and whose retention then took the place where that could be seen.
-      const bool unseen = std::any_of(event.put_back.begin(), event.put_back.end(),
-                                      [&](const Copy& c) { return c.batch < retained_from_[{c.topic, c.partition}]; });
+      const bool unseen = std::any_of(event.put_back.begin(), event.put_back.end(), [&](const Copy& c) {
+        return c.batch < retained_from_[{c.topic, c.partition}] || hidden_from_image(c);
+      });
       if (event.copies.empty() && !unseen)
         open.push_back(key);
       else

@@ -27,7 +27,7 @@ class Checker {
 
   // Agents: `agent` is an index; `branch` counts the lives of its log.
   void applied(int agent, int branch, const Store& store, const Store::Applied& result);
-  void restored(int agent, int branch);
+  void restored(int branch, const Store& image);
   void published(int agent, int branch, const Store& store, const agent::PublishBatch& effect, const Content& content);
   void fencing(int agent, const std::string& topic, ProducerId id) { fencing_[{agent, topic}].insert(id); }
   void looking(int agent, const std::string& topic);
@@ -49,6 +49,7 @@ class Checker {
     Instant landed{}, published{};
     ProducerId producer{no_producer};
     bool retained = true;  // false: retention took it
+    Instant lost{};        // by a log that went back, then
   };
   void committed(const std::string& topic, std::int32_t partition, Offset base, const ContentPtr& content, int branch,
                  Instant published);
@@ -73,6 +74,16 @@ class Checker {
     Instant durable{};
     int opening = 0;  // of its agent's log
   };
+  // A batch or fence at its place.
+  struct Standing {
+    std::string topic;
+    std::int32_t partition = 0;
+    Offset offset;
+    ProducerId producer{no_producer};
+    ProducerEpoch epoch;
+    Sequence first;
+    auto operator<=>(const Standing&) const = default;
+  };
   struct Stood {  // a record of a sensor, in the log
     Offset offset;
     EventKey key;
@@ -85,6 +96,7 @@ class Checker {
   void judge_drop(const Store::Applied::Gone& gone, const Event& event, const agent::Gap& gap, bool first);
   bool is_named(const agent::Gap& gap, const Fact& fact);
   bool in_current(const EventKey& key) const;
+  bool hidden_from_image(const Copy& copy) const;
   bool forgotten_since(const Fact& fact, std::uint64_t of_device);
   void judge_repeat(const Event& event, const EventKey& key, const Copy& copy);
   void judge_order(const std::string& topic, std::int32_t partition, Offset offset, const Record& record,
@@ -120,7 +132,11 @@ class Checker {
   std::map<ProducerId, Instant> fence_lost_;  // when a log that went back lost it; not, where it was set again
   std::map<std::pair<int, std::string>, WallMillis> newest_;             // timestamp, by branch and topic
   std::map<std::pair<std::string, std::int32_t>, Instant> put_back_at_;  // the last time
-  std::set<std::uint64_t> dropped_;                                      // messages that a full stream dropped by name
+  std::set<Standing> stands_;                                            // in the log
+  std::map<Standing, std::set<Instant>> lost_;                           // by a log that went back, when
+  std::map<Standing, std::set<Instant>> again_;                          // of these: it stands at its very place again
+  std::set<Standing> known_to_images_;  // as acknowledged last, by an image that was put back
+  std::set<std::uint64_t> dropped_;     // messages that a full stream dropped by name
   int restores_ = 0;
 };
 

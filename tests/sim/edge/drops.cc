@@ -17,9 +17,7 @@ bool is_drop(const Gap& gap) {
 
 void Checker::judge_gap(const Gap& gap) {
   const bool of_stream = gap.first.value() >= 0;
-  // A deposed leader that answers under the epoch that the agent knows passes for a log that went back: no event is
-  // lost by it, and the gap is in vain.
-  if (gap.reason == agent::gap_reason::log_went_back && plan_.stale_leader == 0)
+  if (gap.reason == agent::gap_reason::log_went_back)
     base_.check(Check::gaps_not_false,
                 std::any_of(put_back_at_.begin(), put_back_at_.end(),
                             [&](const auto& back) { return back.first.first == gap.stream; }),
