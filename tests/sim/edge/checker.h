@@ -55,6 +55,7 @@ class Checker {
                  Instant published);
   void put_back(const std::string& topic, std::int32_t partition, Offset from);
   void retention(const std::string& topic, std::int32_t partition, Offset start);
+  void another_leader(const std::string& topic) { leaders_[topic].push_back(base_.now); }
 
   // In the end: everything durable in this log, of all its lives, arrived or is named.
   void finish(int agent, const Store& store);
@@ -135,8 +136,9 @@ class Checker {
   std::set<Standing> stands_;                                            // in the log
   std::map<Standing, std::set<Instant>> lost_;                           // by a log that went back, when
   std::map<Standing, std::set<Instant>> again_;                          // of these: it stands at its very place again
-  std::set<Standing> known_to_images_;  // as acknowledged last, by an image that was put back
-  std::set<std::uint64_t> dropped_;     // messages that a full stream dropped by name
+  std::set<Standing> known_to_images_;                   // as acknowledged last, by an image that was put back
+  std::set<std::uint64_t> dropped_;                      // messages that a full stream dropped by name
+  std::map<std::string, std::vector<Instant>> leaders_;  // since when, of any partition
   int restores_ = 0;
 };
 

@@ -21,6 +21,7 @@ class World {
       checker_.committed(l.topic, l.partition, l.base, l.content, l.branch, l.published);
     };
     log_.on_put_back = [this](const std::string& t, std::int32_t p, Offset from) { checker_.put_back(t, p, from); };
+    log_.on_leader = [this](const std::string& t) { checker_.another_leader(t); };
     log_.on_retention = [this](const std::string& t, std::int32_t p, Offset start) { checker_.retention(t, p, start); };
     for (const char* topic : {"climate", "doors", "edgelog.gaps"}) log_.create(topic, plan_.partitions);
     for (std::size_t i = 0; i < 2; ++i)

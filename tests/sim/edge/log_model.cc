@@ -159,6 +159,7 @@ void LogModel::change_leader(bool lose_tail) {
 void LogModel::change_leader_of(const std::string& topic, std::int32_t index, bool lose_tail) {
   Partition* p = topics_.at(topic)[static_cast<std::size_t>(index)].get();
   base_.injected(Fault::leader_change);
+  on_leader(topic);
   p->stale_until = base_.now + base_.between(milliseconds(100), seconds(8));
   p->stale_hw = p->hw;
   p->stale_epoch = p->epoch;

@@ -39,6 +39,7 @@ class LogModel {
   // Committed batches that a put-back removed: `from` on.
   std::function<void(const std::string& topic, std::int32_t partition, Offset from)> on_put_back;
   std::function<void(const std::string& topic, std::int32_t partition, Offset start)> on_retention;
+  std::function<void(const std::string& topic)> on_leader;  // one of its partitions has another
 
   void create(const std::string& topic, std::int32_t partitions);
   void add_partitions(const std::string& topic, std::int32_t more);
