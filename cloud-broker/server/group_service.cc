@@ -151,10 +151,11 @@ void GroupService::deliver(std::vector<group::Answer> answers, ErrorCode error) 
   }
 }
 
-void GroupService::read(const std::string& group, std::function<void(const group::Coordinator*)> done) {
+void GroupService::read(const std::string& group, const std::function<void(const group::Coordinator&)>& look,
+                        std::function<void()> done) {
   Shard& shard = shard_of(group);
-  waits_.when(*shard.partition, shard.partition->end(),
-              [coordinator = shard.coordinator.get(), done = std::move(done)](bool) { done(coordinator); });
+  look(*shard.coordinator);
+  waits_.when(*shard.partition, shard.partition->end(), [done = std::move(done)](bool) { done(); });
 }
 
 std::vector<const group::Coordinator*> GroupService::coordinators() const {
@@ -167,12 +168,31 @@ void GroupService::topic_removed(At at, const std::string& topic) {
   for (Shard& shard : shards_) {
     group::Effects effects;
     shard.coordinator->topic_removed(topic, effects);
-    if (!effects.records.empty()) carry_out(at, shard, std::move(effects), [](ErrorCode) {});
+    for (const group::Record& record : effects.records) {
+      shard.coordinator->replay(record);
+      shard.unwritten.push_back(std::get<group::OffsetRecord>(record));
+    }
+    if (!effects.records.empty()) write_tombstones(at, shard);
   }
+}
+
+// But for those of offsets that were committed anew meanwhile.
+void GroupService::write_tombstones(At at, Shard& shard) {
+  group::Effects effects;
+  for (group::OffsetRecord& record : shard.unwritten)
+    if (shard.coordinator->committed(record.key.group, record.key.topic, record.key.partition) == nullptr)
+      effects.records.push_back(std::move(record));
+  shard.unwritten.clear();
+  Offset commit_at;
+  if (effects.records.empty() || append(at, shard, effects, commit_at) == ErrorCode::none) return;
+  for (group::Record& record : effects.records)
+    shard.unwritten.push_back(std::move(std::get<group::OffsetRecord>(record)));
+  shard.write_again = at.now + seconds(1);
 }
 
 void GroupService::tick(At at) {
   for (Shard& shard : shards_) {
+    if (!shard.unwritten.empty() && shard.write_again <= at.now) write_tombstones(at, shard);
     if (shard.coordinator->deadline() > at.now) continue;
     group::Effects effects;
     shard.coordinator->expire(at, effects);
@@ -189,7 +209,10 @@ void GroupService::count() {
 
 Instant GroupService::deadline() const {
   Instant first = never;
-  for (const Shard& shard : shards_) first = std::min(first, shard.coordinator->deadline());
+  for (const Shard& shard : shards_) {
+    first = std::min(first, shard.coordinator->deadline());
+    if (!shard.unwritten.empty()) first = std::min(first, shard.write_again);
+  }
   return first;
 }
 

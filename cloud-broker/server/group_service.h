@@ -53,8 +53,10 @@ class GroupService {
     carry_out(at, shard, std::move(effects),
               [answer, done = std::move(done)](wire::ErrorCode error) { done(error, std::move(*answer)); });
   }
-  // Calls `done` with the group's coordinator once all that it holds is durable.
-  void read(const std::string& group, std::function<void(const group::Coordinator*)> done);
+  // Shows the group's coordinator as it is now to `look`, and calls `done` once all that it holds now is durable: what
+  // comes while that is awaited is not seen.
+  void read(const std::string& group, const std::function<void(const group::Coordinator&)>& look,
+            std::function<void()> done);
   // Every coordinator, in order: lists and counts.
   std::vector<const group::Coordinator*> coordinators() const;
 
@@ -70,6 +72,10 @@ class GroupService {
   struct Shard {
     Partition* partition;
     std::unique_ptr<group::Coordinator> coordinator;
+    // Tombstones of deleted topics' offsets that a full disk refused: a start before they are written would bring the
+    // offsets back, perhaps into another topic of that name.
+    std::vector<group::OffsetRecord> unwritten = {};
+    Instant write_again{};
   };
 
   Status load(group::At at, const Topic& topic);
@@ -77,6 +83,7 @@ class GroupService {
   void carry_out(group::At at, Shard& shard, group::Effects effects, std::function<void(wire::ErrorCode)> done);
   wire::ErrorCode append(group::At at, Shard& shard, const group::Effects& effects, Offset& commit_at);
   void deliver(std::vector<group::Answer> answers, wire::ErrorCode error);
+  void write_tombstones(group::At at, Shard& shard);
 
   Store& store_;
   CommitWaits& waits_;

@@ -106,7 +106,14 @@ ErrorCode MetadataLog::append(const MetadataRecord& record, WallMillis wall, Off
 }
 
 void MetadataLog::perform(MetadataDecision decision, WallMillis wall, Done done) {
-  if (decision.error != ErrorCode::none || !decision.record) return done(decision.error, std::move(decision.message));
+  if (decision.error != ErrorCode::none || !decision.record) {
+    // It was read from what may not be durable yet: that a topic is gone, or is there already.
+    waits_.when(*partition_, partition_->end(),
+                [error = decision.error, message = std::move(decision.message), done = std::move(done)](bool) {
+                  done(error, message);
+                });
+    return;
+  }
   const auto& record = std::get<TopicRecord>(*decision.record);
   const Topic* known = controller_.find(record.name);
   const std::int32_t had = known != nullptr ? known->partitions : 0;

@@ -41,7 +41,7 @@ void fill(Response::Group& out, const group::Described& from, bool with_operatio
 void handle_describe_groups(World& world, const Context& context, const wire::DescribeGroupsRequest& request) {
   const auto collected = collect<Response>(world, context);
   const auto described = std::make_shared<std::deque<group::Described>>();  // owns the bytes that the response shows
-  const auto bytes = std::make_shared<std::size_t>(0);
+  std::size_t bytes = 0;
   collected->finish = [described](Response&) {};
   collected->response.groups.resize(request.groups.size());
   for (std::size_t i = 0; i < request.groups.size(); ++i) {
@@ -56,19 +56,16 @@ void handle_describe_groups(World& world, const Context& context, const wire::De
       continue;
     }
     collected->expect();
-    world.groups.read(out.group_id,
-                      [collected, described, bytes, i,
-                       operations = request.include_authorized_operations](const group::Coordinator* coordinator) {
-                        Response::Group& group = collected->response.groups[i];
-                        if (*bytes > response_bytes_max) {
-                          group.error_code = ErrorCode::coordinator_not_available;  // asked for alone it can be told
-                          return collected->arrive();
-                        }
-                        described->push_back(coordinator->describe(group.group_id));
-                        *bytes += bytes_of(described->back());
-                        fill(group, described->back(), operations);
-                        collected->arrive();
-                      });
+    const auto look = [&](const group::Coordinator& coordinator) {
+      if (bytes > response_bytes_max) {
+        out.error_code = ErrorCode::coordinator_not_available;  // asked for alone it can be told
+        return;
+      }
+      described->push_back(coordinator.describe(out.group_id));
+      bytes += bytes_of(described->back());
+      fill(out, described->back(), request.include_authorized_operations);
+    };
+    world.groups.read(out.group_id, look, [collected] { collected->arrive(); });
   }
   collected->arrive();
 }

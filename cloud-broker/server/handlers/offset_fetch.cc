@@ -94,28 +94,29 @@ void flatten(Response& response) {
 
 void handle_offset_fetch(World& world, const Context& context, const wire::OffsetFetchRequest& request) {
   const auto collected = collect<Response>(world, context);
-  const auto wanted = std::make_shared<std::vector<Request::Group>>(wanted_groups(request, context.version));
-  const auto partitions = std::make_shared<std::size_t>(0);
-  collected->response.groups.resize(wanted->size());
+  const std::vector<Request::Group> wanted = wanted_groups(request, context.version);
+  std::size_t partitions = 0;
+  collected->response.groups.resize(wanted.size());
   if (context.version < 8) collected->finish = flatten;
-  for (std::size_t i = 0; i < wanted->size(); ++i) {
-    collected->expect();
-    const auto answer = [&world, collected, wanted, partitions, i](const group::Coordinator* coordinator) {
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    const auto look = [&](const group::Coordinator* coordinator) {
       Response::Group& group = collected->response.groups[i];
-      if (*partitions > response_partitions_max) {
-        group.group_id = (*wanted)[i].group_id;
+      if (partitions > response_partitions_max) {
+        group.group_id = wanted[i].group_id;
         group.error_code = ErrorCode::coordinator_not_available;  // asked for alone it can be told
       } else {
-        group = answer_group(world, collected->context(), (*wanted)[i], coordinator);
-        for (const auto& topic : group.topics) *partitions += topic.partitions.size();
+        group = answer_group(world, collected->context(), wanted[i], coordinator);
+        for (const auto& topic : group.topics) partitions += topic.partitions.size();
       }
-      collected->arrive();
     };
     if (!world.groups.ready()) {
-      answer(nullptr);
-    } else {
-      world.groups.read((*wanted)[i].group_id, answer);
+      look(nullptr);
+      continue;
     }
+    collected->expect();
+    world.groups.read(
+        wanted[i].group_id, [&](const group::Coordinator& coordinator) { look(&coordinator); },
+        [collected] { collected->arrive(); });
   }
   collected->arrive();
 }

@@ -100,7 +100,8 @@ void World::write_brief() {
     for (auto left = random_.between(1, 3); left > 0; --left) {
       auto& each = brief_.wrote.emplace_back();
       if (!brief_.compacts) continue;
-      each.key = fmt::format("key {}", random_.below(5));
+      // Some are written seldom: what is last of them is in a closed segment.
+      each.key = fmt::format("key {}", chance(1, 6) ? 5 + random_.below(12) : random_.below(5));
       each.buries = chance(1, 4);
       brief_.latest.erase(each.key);
     }
@@ -141,6 +142,25 @@ void World::write_brief() {
         brief_.open = false;
         brief_.sequences[brief_.writer] += static_cast<std::int32_t>(brief_.wrote.size());
       });
+}
+
+// Compaction comes when there is something new: a record that fills a segment. False: it was not taken.
+bool World::fill_brief() {
+  const Buffer batch = make_brief({{"filler", false}}, {}, at_.wall.value(), std::string(1200, '.'));
+  wire::ProduceRequest request;
+  request.timeout_ms = wire::Millis{10'000};
+  auto& topic = request.topics.emplace_back();
+  topic.name = brief;
+  topic.partitions.push_back({PartitionIndex{0}, Bytes(batch)});
+  bool taken = false;
+  ask<wire::ProduceResponse>(
+      auditor, request, wire::ProduceRequest::api.first,
+      [&](const auto& response) { taken = response.topics.at(0).partitions.at(0).error_code == ErrorCode::none; }, {});
+  deliver(connections_[auditor]);
+  shard_->end_of_turn(at_);
+  disk_.complete_all();
+  answer(connections_[auditor]);
+  return taken;
 }
 
 // Made, and not durable when the process died: it is made again. Else it must be there.

@@ -39,11 +39,13 @@ void World::make_clients() {
   crew.reads_only = true;
   brief_.connection = connect();
   doubter_.connection = connect();
+  const auto dice = random_.below(6);
+  much_ = dice == 0 ? Much::members : dice == 1 ? Much::brief : Much::nothing;
 }
 
 void World::clients_act() {
-  if (chance(1, 4)) return member_acts(any(members_));
-  if (chance(1, brief_.compacts ? 5 : 10)) return brief_acts();
+  if (much_ == Much::members ? chance(3, 4) : chance(1, 4)) return member_acts(any(members_));
+  if (much_ == Much::brief ? chance(3, 4) : chance(1, brief_.compacts ? 5 : 10)) return brief_acts();
   if (chance(1, 10)) return doubt();
   const auto dice = random_.below(100);
   if (dice < 6 || model_.topics.empty()) return administer();

@@ -16,8 +16,8 @@ namespace {
 
 // Who reads all of it must be done before the first tombstone that he has not seen may go: half of the time they stay.
 constexpr Duration reading_takes = seconds(60);
-constexpr Duration tombstones_over = seconds(130);     // and a round of maintenance
-constexpr std::int64_t keys = 5, active_records = 30;  // of a segment that is not closed yet, at most
+constexpr Duration tombstones_over = seconds(130);      // and a round of maintenance
+constexpr std::int64_t keys = 18, active_records = 30;  // of a segment that is not closed yet, at most
 
 wire::FetchRequest piece_from(std::int64_t offset) {
   wire::FetchRequest request;
@@ -111,10 +111,12 @@ void World::seen_all() {
 void World::audit_brief() {
   if (!brief_.compacts || !brief_.there || !brief_.durable || brief_.ends || model_.flips > 0) return;
   for (int i = 0; i < 4; ++i) {
+    if (!fill_brief()) return;
     time_passes(tombstones_over);
     shard_->end_of_turn(at_);
     disk_.complete_all();
   }
+  const std::int64_t filled = brief_.end;
   std::int64_t end = 1, records = 0, buried = 0;
   brief_.seen.clear();
   for (brief_.reads_at = 0; brief_.reads_at < end && !failed();) {
@@ -126,7 +128,7 @@ void World::audit_brief() {
                                each_record(each.records.value_or(Bytes{}),
                                            [&](Offset at, const record::RecordView& view) {
                                              ++records;
-                                             if (!view.value && at.value() + active_records < end) ++buried;
+                                             if (!view.value && at.value() < filled) ++buried;
                                            });
                                good = take_piece(response);
                              },

@@ -81,7 +81,7 @@ void World::look_at_marks(const Model::Where& at) {
             each.error_code != ErrorCode::none)
           return;
         if (youngest) return model_.found_largest(at, each.offset.value(), each.timestamp);
-        model_.watermark(at, model_.partitions[at].must, each.offset.value());
+        model_.watermark(at, std::max(model_.partitions[at].must, each.offset.value()), each.offset.value());
         model_.started(at, each.offset.value());
       },
       [this](const auto*) { doubter_.asking = false; });

@@ -12,6 +12,7 @@ void GroupModel::restarted() {
   seen_ = synced_;
   lists_.clear();
   entered_.clear();
+  left_.clear();
 }
 
 void GroupModel::joined(Model& model, std::size_t number, std::int32_t generation, const std::string& id,
@@ -68,6 +69,7 @@ void GroupModel::listed(Model& model, std::int32_t generation, const std::vector
   list = {members.begin(), members.end()};
   model.expect(list.size() == members.size(), Check::generations,
                fmt::format("a member stands twice in the list of generation {}", generation));
+  for (const std::string& id : list) still_in(model, id);
   for (const std::string& id : entered_[generation])
     model.expect(list.contains(id), Check::generations,
                  fmt::format("{} is in generation {}, and its leader is not told", id, generation));
@@ -75,6 +77,11 @@ void GroupModel::listed(Model& model, std::int32_t generation, const std::vector
 
 void GroupModel::handed_in(std::int32_t generation, Shares shares) {
   handed_in_[generation].push_back(std::move(shares));
+}
+
+void GroupModel::still_in(Model& model, const std::string& id) {
+  if (model.flips > 0) return;
+  model.expect(!left_.contains(id), Check::generations, id + " left, and is in still");
 }
 
 void GroupModel::alive(const std::string& id, Instant now) { alive_[id] = now; }

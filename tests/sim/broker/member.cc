@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "common/wire/all.h"
 #include "tests/sim/broker/world.h"
@@ -13,6 +14,9 @@ using wire::ErrorCode;
 namespace {
 constexpr int slots = 4;  // shared out among the members; each stands for a partition
 const std::string crew = "crew";
+constexpr Duration rebalance_takes = seconds(40);
+constexpr Duration in_good_time = seconds(50);
+constexpr Duration idles = seconds(70);
 }  // namespace
 
 // What a member may be told at any time: what it believed is not so any more. False: that is no excuse.
@@ -40,8 +44,8 @@ void World::member_acts(Member& member) {
   }
   if (member.generation < 0) return join(member);
   if (!ending_ && chance(1, 12)) return of_another_time(member);
-  if (!member.synced) return sync(member);
-  if (!ending_ && chance(1, 25)) return leave(member);
+  if (!member.synced) return !ending_ && at_.now < member.idle_until ? heartbeat(member) : sync(member);
+  if (!ending_ && chance(1, 12)) return leave(member);
   if (!ending_ && !member.owned.empty() && chance(1, 2)) return commit_as(member, member.generation);
   heartbeat(member);
 }
@@ -50,7 +54,7 @@ void World::join(Member& member) {
   wire::JoinGroupRequest request;
   request.group_id = crew;
   request.session_timeout_ms = wire::Millis{static_cast<std::int32_t>(to_millis(session_))};
-  request.rebalance_timeout_ms = wire::Millis{40'000};
+  request.rebalance_timeout_ms = wire::Millis{static_cast<std::int32_t>(to_millis(rebalance_takes))};
   request.member_id = member.id;
   request.protocol_type = "consumer";
   request.protocols.push_back({"range", as_bytes(crew)});
@@ -67,6 +71,8 @@ void World::join(Member& member) {
         if (response.error_code != ErrorCode::none) return;
         model_.expect(!unnamed, Check::generations,
                       "a member came in without an id, in a version that gives one first");
+        model_.expect(id.empty() || response.member_id == id || model_.flips > 0, Check::generations,
+                      fmt::format("{} joined again and is {} now", id, response.member_id));
         group_.joined(model_, number, response.generation_id, response.member_id, response.leader);
         std::vector<std::string> list;
         for (const auto& each : response.members) list.push_back(each.member_id);
@@ -83,6 +89,10 @@ void World::join(Member& member) {
           return;
         }
         asked.generation = response->generation_id;
+        asked.in_since = at_.now;
+        asked.asks_for_share = false;
+        asked.in_start = starts_;
+        if (!ending_ && chance(1, 12)) asked.idle_until = at_.now + idles;
         asked.synced = false;
         asked.owned.clear();
         asked.others.clear();
@@ -108,6 +118,7 @@ void World::sync(Member& member) {
     handed_in[member.others[i]] = shares[i];
   }
   if (!handed_in.empty()) group_.handed_in(member.generation, std::move(handed_in));
+  member.asks_for_share = true;
   static const std::string everything = "0123";
   if (member.others.empty() && chance(1, 3))
     request.assignments.push_back({member.id, as_bytes(everything)});  // in vain
@@ -149,7 +160,12 @@ void World::heartbeat(Member& member) {
         told(members_[number], id, response.error_code);
         if (response.error_code != ErrorCode::none) return;
         group_.accepted(model_, generation, "a heartbeat");
-        if (members_[number].synced) group_.alive(id, at_.now);
+        const Member& asked = members_[number];
+        if (asked.synced) return group_.alive(id, at_.now);
+        const bool in_time =
+            asked.asks_for_share || asked.in_start != starts_ || at_.now - asked.in_since <= in_good_time;
+        model_.expect(in_time || model_.flips > 0, Check::generations,
+                      fmt::format("{} never asked for its share of generation {}, and is in still", id, generation));
       },
       [this, number](const auto* response) {
         Member& asked = members_[number];
@@ -169,13 +185,39 @@ void World::leave(Member& member) {
   request.members.push_back({member.id, std::nullopt, std::nullopt});
   member.asking = true;
   const auto number = static_cast<std::size_t>(&member - members_.data());
-  ask<wire::LeaveGroupResponse>(member.connection, request, version_of<wire::LeaveGroupRequest>(), {},
-                                [this, number](const auto*) {
-                                  Member& asked = members_[number];
-                                  asked.asking = false;
-                                  asked.id.clear();
-                                  asked.generation = -1;
-                                });
+  const auto good = [](const wire::LeaveGroupResponse& response) {
+    return response.error_code == ErrorCode::none &&
+           std::all_of(response.members.begin(), response.members.end(),
+                       [](const auto& each) { return each.error_code == ErrorCode::none; });
+  };
+  ask<wire::LeaveGroupResponse>(
+      member.connection, request, version_of<wire::LeaveGroupRequest>(),
+      [this, good, id = member.id](const auto& response) {
+        if (good(response)) group_.left(id);
+      },
+      [this, number, good](const auto* response) {
+        Member& asked = members_[number];
+        const auto id = std::exchange(asked.id, {});
+        const auto generation = std::exchange(asked.generation, -1);
+        asked.asking = false;
+        if (response != nullptr && good(*response) && chance(1, 2)) heartbeat_of_one_that_left(asked, id, generation);
+      });
+}
+
+void World::heartbeat_of_one_that_left(Member& member, const std::string& id, std::int32_t generation) {
+  wire::HeartbeatRequest request;
+  request.group_id = crew;
+  request.generation_id = generation;
+  request.member_id = id;
+  member.asking = true;
+  const auto number = static_cast<std::size_t>(&member - members_.data());
+  ask<wire::HeartbeatResponse>(
+      member.connection, request, version_of<wire::HeartbeatRequest>(),
+      [this, id](const auto& response) {
+        if (response.error_code == ErrorCode::none || response.error_code == ErrorCode::rebalance_in_progress)
+          group_.still_in(model_, id);
+      },
+      [this, number](const auto*) { members_[number].asking = false; });
 }
 
 // A request that was on its way for long, with a generation that is over: it must be refused.

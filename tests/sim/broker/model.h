@@ -157,6 +157,8 @@ class GroupModel {
   void session(Duration is) { session_ = is; }
   void alive(const std::string& id, Instant now);
   void leaves(const std::string& id) { alive_.erase(id); }
+  void left(const std::string& id) { left_.insert(id); }  // it was told so
+  void still_in(Model& model, const std::string& id);     // so it was told
   bool surely_in(const std::string& id, Instant now) const;
   void not_in(Model& model, const std::string& id, Instant now);  // it was told so
 
@@ -167,6 +169,7 @@ class GroupModel {
   std::map<std::string, std::string> shares_;                      // of synced_
   std::map<std::int32_t, std::vector<Shares>> handed_in_;
   std::map<std::string, Instant> alive_;
+  std::set<std::string> left_;  // and nothing was restored since
   Duration session_{0};
   std::string leader_;
   std::int32_t seen_ = 0, synced_ = 0;  // the newest generation told by this process; and with a share

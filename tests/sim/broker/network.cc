@@ -52,6 +52,12 @@ bool World::answer(Connection& to) {
   return true;
 }
 
+void World::at_some_connection(bool (World::*what)(Connection&)) {
+  const std::size_t first = random_.below(connections_.size());
+  for (std::size_t i = 0; i < connections_.size(); ++i)
+    if ((this->*what)(connections_[(first + i) % connections_.size()])) return;
+}
+
 void World::drop(Connection& connection) {
   if (connection.open && shard_) shard_->closed(connection.id);
   connection.open = false;

@@ -231,7 +231,7 @@ void World::step() {
   if (dice < 30)
     clients_act();
   else if (dice < 48)
-    deliver(connections_[random_.below(connections_.size())]);
+    at_some_connection(&World::deliver);
   else if (dice < 66) {
     if (turn_) {
       turn_ = false;
@@ -240,7 +240,7 @@ void World::step() {
   } else if (dice < 78)
     complete_sync();
   else if (dice < 90)
-    answer(connections_[random_.below(connections_.size())]);
+    at_some_connection(&World::answer);
   else if (dice < 96)
     time_passes(milliseconds(random_.between(0, chance(1, 10) ? 40'000 : 500)));
   else
@@ -254,7 +254,7 @@ SeedResult World::run() {
   draw();
   make_clients();
   start();
-  const int steps = static_cast<int>(random_.between(400, chance(1, 8) ? 6000 : 2400));
+  const int steps = static_cast<int>(random_.between(800, chance(1, 8) ? 12'000 : 4000));
   for (int i = 0; i < steps && !failed() && !refused_; ++i) step();
   if (!failed() && !refused_) liveness();
   if (refused_) say("refused: an operator is needed");

@@ -119,8 +119,10 @@ struct Member {
   std::string id, owned;            // slots, as digits
   std::vector<std::string> others;  // of the leader: all
   std::int32_t generation = -1;
-  Instant silent_until{};
-  bool asking = false, synced = false, dead = false;
+  Instant silent_until{}, idle_until{};  // idle: it does not ask for its share
+  Instant in_since{};                    // of its generation, told by the process of the start
+  std::uint64_t in_start = 0;
+  bool asking = false, synced = false, asks_for_share = false, dead = false;
 };
 struct Doubter {
   std::size_t connection = 0;
@@ -202,6 +204,7 @@ class World final : public Clients {
   wire::Version version_of(wire::Version last = Request::api.last) {
     return static_cast<wire::Version>(random_.between(Request::api.first, last));
   }
+  void at_some_connection(bool (World::*what)(Connection&));  // where there is something to do
   bool deliver(Connection& to);
   bool answer(Connection& to);
   void drop(Connection& connection);
@@ -227,6 +230,7 @@ class World final : public Clients {
   void sync(Member& member);
   void heartbeat(Member& member);
   void leave(Member& member);
+  void heartbeat_of_one_that_left(Member& member, const std::string& id, std::int32_t generation);
   void commit_as(Member& member, std::int32_t generation);
   bool out_of_group(Member& member, wire::ErrorCode error);
   void of_another_time(Member& member);
@@ -255,6 +259,7 @@ class World final : public Clients {
   bool take_piece(const wire::FetchResponse& response);
   void seen_all();
   void audit_brief();
+  bool fill_brief();
   void offsets_of_brief();
   void delete_brief();
   void brief_gone(wire::ErrorCode error);
@@ -289,7 +294,8 @@ class World final : public Clients {
   bool turn_ = false, fatal_ = false, frozen_ = false, full_ = false, was_full_ = false, admin_asking_ = false;
   bool refused_ = false, ending_ = false;
   bool bulk_ = false, heavy_ = false;  // heavy: more than goes into a round of the journal
-  bool careful_ = false;               // a full or failing disk may refuse an id's first batch and take its second
+  enum class Much : std::uint8_t { nothing, members, brief } much_ = Much::nothing;  // most of what clients do
+  bool careful_ = false;  // a full or failing disk may refuse an id's first batch and take its second
   Duration simulated_{0};
   std::string failure_;
   std::array<std::uint64_t, fault_names.size()> faults_{};

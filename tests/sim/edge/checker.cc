@@ -239,16 +239,11 @@ void Checker::judge_repeat(const Event& event, const EventKey& key, const Copy& 
       const auto ended = restored_at_.find(c.branch);
       return ended != restored_at_.end() && c.landed > ended->second;
     };
-    // On its way when the log went back to before the fence that had shut it out.
-    const auto shut_out_no_more = [&](const Copy& c) {
-      const auto lost = fence_lost_.find(c.producer);
-      return lost != fence_lost_.end() && c.published <= lost->second && c.landed >= lost->second;
-    };
     // Rule 12: what another life still had in flight may come a second time, and what a fence had shut out that a log
     // lost; and where retention took the first copy that another life had sent, no look can find it.
     const bool excused = (other.branch != copy.branch &&
                           (in_flight_of_another_life(other) || in_flight_of_another_life(copy) || !other.retained)) ||
-                         (other.producer != copy.producer && (shut_out_no_more(other) || shut_out_no_more(copy)));
+                         (other.producer != copy.producer && (other.shut_out || copy.shut_out));
     base_.check(Check::committed_once, excused, [&] {
       return fmt::format("{} {} stands at {} ({:08x}, branch {}) and at {} ({:08x}, branch {})", event.topic, text(key),
                          other.offset.value(), short_id(other.producer), other.branch, copy.offset.value(),
@@ -298,12 +293,15 @@ void Checker::committed(const std::string& topic, std::int32_t partition, Offset
     if (event == events_.end())
       return base_.fail(fmt::format("{} {} is in the log and was never durable", topic, text(key)));
     const Offset offset = base + static_cast<std::int64_t>(i);
-    const Copy copy{topic, partition, offset, base, branch, base_.now, published, content->producer};
+    Copy copy{topic, partition, offset, base, branch, base_.now, published, content->producer};
+    const auto fence_lost = fence_lost_.find(copy.producer);
+    copy.shut_out = fence_lost != fence_lost_.end() && published <= fence_lost->second;
     const auto [place, fresh] = partition_.try_emplace({event->second.agent, topic}, partition);
     base_.check(Check::one_partition, fresh || place->second == partition,
                 [&] { return fmt::format("{} is in partition {} and in {}", topic, place->second, partition); });
     judge_repeat(event->second, key, copy);
-    judge_order(topic, partition, offset, record, event->second, published);
+    // Rule 12: nobody can call back what a fence had shut out that the log lost, and no one told it to be late.
+    if (!copy.shut_out) judge_order(topic, partition, offset, record, event->second, published);
     event->second.copies.push_back(copy);
     event->second.ever_committed = true;
   }

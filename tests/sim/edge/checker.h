@@ -48,8 +48,9 @@ class Checker {
     int branch = 0;
     Instant landed{}, published{};
     ProducerId producer{no_producer};
-    bool retained = true;  // false: retention took it
-    Instant lost{};        // by a log that went back, then
+    bool retained = true;   // false: retention took it
+    Instant lost{};         // by a log that went back, then
+    bool shut_out = false;  // by a fence that the log lost: it was on its way then
   };
   void committed(const std::string& topic, std::int32_t partition, Offset base, const ContentPtr& content, int branch,
                  Instant published);

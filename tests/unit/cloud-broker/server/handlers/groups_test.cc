@@ -164,6 +164,23 @@ TEST_F(Groups, AnUncommittedOffsetIsShownToNobody) {
             Offset{6});
 }
 
+// Seed 993 of the broker's simulator: what waited for one commit to be durable showed the next one, which was not.
+TEST_F(Groups, WhatIsCommittedWhileAnOffsetIsAwaitedIsNotShown) {
+  create_topic("a");
+  send(commit_request("", -1, 6), 9);
+  wire::OffsetFetchRequest request;
+  request.groups.emplace_back().group_id = "g";
+  const Ticket early = send(request, 8);
+  shard->end_of_turn(at);
+  send(commit_request("", -1, 7), 9);
+  disk.complete_all();
+  ASSERT_TRUE(answered(early));
+  EXPECT_EQ(response<wire::OffsetFetchResponse>(early, 8).groups.at(0).topics.at(0).partitions.at(0).committed_offset,
+            Offset{6});
+  settle();
+  EXPECT_EQ(fetched(9), 7);
+}
+
 TEST_F(Groups, CommitsToUnknownPartitionsAreRefusedOneByOne) {
   create_topic("a");
   auto request = commit_request("", -1, 5);
@@ -199,6 +216,43 @@ TEST_F(Groups, OffsetsOfADeletedTopicDoNotOutliveACrash) {
   ASSERT_TRUE(answered(ticket));
   restart();
   create_topic("a");
+  EXPECT_EQ(fetched(9), -1);
+}
+
+// Seed 1997 of the broker's simulator: the disk became full between the deletion and that of the offsets.
+TEST_F(Groups, OffsetsOfADeletedTopicDoNotOutliveAFullDisk) {
+  store_config.free_bytes_min = 1 << 20;
+  store_config.journal_file_bytes = 64 << 10;
+  create_topic("a");
+  create_topic("b");
+  ask<wire::OffsetCommitResponse>(commit_request("", -1, 5));
+  wire::DeleteTopicsRequest gone;
+  gone.topics.push_back({"a", {}});
+  const Ticket ticket = send(gone, wire::DeleteTopicsRequest::api.last);
+  shard->end_of_turn(at);
+  disk.complete_all();
+  ASSERT_TRUE(answered(ticket));
+  disk.set_capacity(disk.used_bytes());
+  // First in large steps, then in such as a tombstone takes: no room is left for one.
+  for (const std::size_t note : {4096u, 0u}) {
+    auto error = ErrorCode::none;
+    for (int i = 0; i < 20'000 && error == ErrorCode::none; ++i) {
+      auto request = commit_request("", -1, i);
+      request.topics[0].name = "b";
+      request.topics[0].partitions[0].committed_metadata = std::string(note, 'm');
+      const Ticket refused = send(request, 9);
+      if (answered(refused))
+        error = response<wire::OffsetCommitResponse>(refused, 9).topics.at(0).partitions.at(0).error_code;
+    }
+    ASSERT_EQ(error, ErrorCode::coordinator_not_available);
+  }
+  shard->end_of_turn(at);
+  disk.set_capacity(std::uint64_t{1} << 40);
+  later(seconds(9));
+  settle();
+  create_topic("a");
+  EXPECT_EQ(fetched(9), -1);
+  restart();
   EXPECT_EQ(fetched(9), -1);
 }
 
