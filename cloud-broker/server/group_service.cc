@@ -176,15 +176,18 @@ void GroupService::topic_removed(At at, const std::string& topic) {
   }
 }
 
-// But for those of offsets that were committed anew meanwhile.
+bool GroupService::owes_tombstones(const std::string& topic) const {
+  return std::any_of(shards_.begin(), shards_.end(), [&](const Shard& shard) {
+    return std::any_of(shard.unwritten.begin(), shard.unwritten.end(),
+                       [&](const group::OffsetRecord& record) { return record.key.topic == topic; });
+  });
+}
+
 void GroupService::write_tombstones(At at, Shard& shard) {
   group::Effects effects;
-  for (group::OffsetRecord& record : shard.unwritten)
-    if (shard.coordinator->committed(record.key.group, record.key.topic, record.key.partition) == nullptr)
-      effects.records.push_back(std::move(record));
-  shard.unwritten.clear();
+  for (group::OffsetRecord& record : std::exchange(shard.unwritten, {})) effects.records.push_back(std::move(record));
   Offset commit_at;
-  if (effects.records.empty() || append(at, shard, effects, commit_at) == ErrorCode::none) return;
+  if (append(at, shard, effects, commit_at) == ErrorCode::none) return;
   for (group::Record& record : effects.records)
     shard.unwritten.push_back(std::move(std::get<group::OffsetRecord>(record)));
   shard.write_again = at.now + seconds(1);

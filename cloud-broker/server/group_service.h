@@ -61,6 +61,8 @@ class GroupService {
   std::vector<const group::Coordinator*> coordinators() const;
 
   void topic_removed(group::At at, const std::string& topic);
+  // A start now would bring back offsets that were committed for a topic of this name that is gone.
+  bool owes_tombstones(const std::string& topic) const;
   void tick(group::At at);
   Instant deadline() const;
   void count();  // groups and members for the metrics, where a step was made since
@@ -72,8 +74,8 @@ class GroupService {
   struct Shard {
     Partition* partition;
     std::unique_ptr<group::Coordinator> coordinator;
-    // Tombstones of deleted topics' offsets that a full disk refused: a start before they are written would bring the
-    // offsets back, perhaps into another topic of that name.
+    // Tombstones of deleted topics' offsets that a full disk refused. Until they are written no topic of that name is
+    // made: a start would bring its predecessor's offsets back into it.
     std::vector<group::OffsetRecord> unwritten = {};
     Instant write_again{};
   };

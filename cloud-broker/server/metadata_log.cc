@@ -18,8 +18,14 @@ TopicSettings metadata_settings() {
 }  // namespace
 
 MetadataLog::MetadataLog(Store& store, CommitWaits& waits, InternalLog& log, Controller& controller, Prng& prng,
-                         Removed removed)
-    : store_(store), waits_(waits), log_(log), controller_(controller), prng_(prng), removed_(std::move(removed)) {}
+                         Removed removed, Owes owes)
+    : store_(store),
+      waits_(waits),
+      log_(log),
+      controller_(controller),
+      prng_(prng),
+      removed_(std::move(removed)),
+      owes_(std::move(owes)) {}
 
 Uuid MetadataLog::fresh_id() {
   Uuid id;
@@ -119,6 +125,8 @@ void MetadataLog::perform(MetadataDecision decision, WallMillis wall, Done done)
   const std::int32_t had = known != nullptr ? known->partitions : 0;
   const Topic before = known != nullptr ? *known : Topic{record.name, {}, 0, {}};
   Topic after = before;
+  if (record.value && known == nullptr && owes_(record.name))
+    return done(ErrorCode::kafka_storage_error, "What belonged to an earlier topic of this name is not removed yet.");
   if (record.value) {
     after = {record.name, record.value->id, record.value->partitions, record.value->config};
     // Before the record, so that the topic is never visible without its partitions.

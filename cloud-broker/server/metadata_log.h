@@ -17,7 +17,9 @@ class MetadataLog {
   // What others must do when a topic's partitions are about to go.
   using Removed = std::function<void(const Topic&)>;
 
-  MetadataLog(Store& store, CommitWaits& waits, InternalLog& log, Controller& controller, Prng& prng, Removed removed);
+  using Owes = std::function<bool(const std::string&)>;  // something of a removed topic of this name is still there
+  MetadataLog(Store& store, CommitWaits& waits, InternalLog& log, Controller& controller, Prng& prng, Removed removed,
+              Owes owes);
 
   // Opens or makes the log, replays it, and brings the store's partitions in line with it: those it does not
   // know go (a creation that was never committed, a deletion that was), those it misses are made.
@@ -46,6 +48,7 @@ class MetadataLog {
   Controller& controller_;
   Prng& prng_;
   Removed removed_;
+  Owes owes_;
   Partition* partition_ = nullptr;
   Offset ids_claimed_at_{0};  // commit_at of the last claim of producer ids
   std::vector<Topic> to_remove_;

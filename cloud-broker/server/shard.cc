@@ -20,11 +20,14 @@ struct Shard::State {
 
   // What needs the store comes once it is open.
   void assemble() {
-    metadata.emplace(*store, waits, log, controller, prng, [this](const Topic& topic) {
-      for (std::int32_t index = 0; index < topic.partitions; ++index)
-        fetches.removed({topic.id, PartitionIndex{index}});
-      groups->topic_removed(at, topic.name);
-    });
+    metadata.emplace(
+        *store, waits, log, controller, prng,
+        [this](const Topic& topic) {
+          for (std::int32_t index = 0; index < topic.partitions; ++index)
+            fetches.removed({topic.id, PartitionIndex{index}});
+          groups->topic_removed(at, topic.name);
+        },
+        [this](const std::string& name) { return groups->owes_tombstones(name); });
     groups.emplace(*store, waits, log, controller, *metadata, metrics, prng, settings.groups);
     world.emplace(World{settings, authorizer, routes, *store, controller, *metadata, *groups, waits, produces, fetches,
                         replies, metrics, scratch, compressor});

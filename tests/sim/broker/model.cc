@@ -65,7 +65,7 @@ void Model::watermark(const Where& at, std::int64_t watermark, std::int64_t log_
 void Model::started(const Where& at, std::int64_t log_start) {
   PartitionModel& model = partitions[at];
   expect(
-      log_start >= model.start, Check::watermark,
+      log_start >= model.start || flips > 0, Check::watermark,
       fmt::format("{}-{} begins at {}; records before {} were deleted", at.first, at.second, log_start, model.start));
 }
 

@@ -116,6 +116,7 @@ class Model {
   void fetched(const std::string& group, const Where& at, std::int64_t offset, std::string_view metadata);
   bool has_offsets(const std::string& group) const;  // some are known to be committed
   void handed_out(std::int64_t producer);
+  bool was_handed_out(std::int64_t producer) const { return ids_.contains(producer); }
   void has_partitions(const std::string& topic, int count);
   void has_id(const std::string& topic, const Uuid& id);
 

@@ -86,6 +86,8 @@ void World::flip() {
   fault(Fault::bit_flip);
   ++model_.flips;
   model_.soften();
+  for (Producer& producer : producers_)  // its id may be handed out again
+    if (producer.id >= 0 && !producer.edge && !model_.was_handed_out(producer.id)) renew(producer);
   if (chance(1, 5)) {
     std::vector<std::string> files;
     for (auto& file : disk_.files())

@@ -66,6 +66,7 @@ Plan draw_plan(Prng& random, Prng& forger) {
   plan.gateway_clock = every(15, 100, 400);
   plan.look_slow = rate(30, 500);
   if (forger.chance(30, 100)) plan.forged = 1 + forger.below(50);
+  if (plan.put_back.value() == 0 && forger.chance(10, 100)) plan.put_back = seconds(forger.between(30, 200));
   return plan;
 }
 
