@@ -144,23 +144,24 @@ void World::write_brief() {
       });
 }
 
-// Compaction comes when there is something new: a record that fills a segment. False: it was not taken.
+// Compaction comes when there is something new: a record that fills a segment.
 bool World::fill_brief() {
-  const Buffer batch = make_brief({{"filler", false}}, {}, at_.wall.value(), std::string(1200, '.'));
+  const Buffer batch = make_brief({{"filler", false}}, {}, at_.wall.value(), std::string(800, '.'));
   wire::ProduceRequest request;
   request.timeout_ms = wire::Millis{10'000};
   auto& topic = request.topics.emplace_back();
   topic.name = brief;
   topic.partitions.push_back({PartitionIndex{0}, Bytes(batch)});
-  bool taken = false;
-  ask<wire::ProduceResponse>(
-      auditor, request, wire::ProduceRequest::api.first,
-      [&](const auto& response) { taken = response.topics.at(0).partitions.at(0).error_code == ErrorCode::none; }, {});
+  auto error = ErrorCode::unknown_server_error;
+  ask<wire::ProduceResponse>(auditor, request, wire::ProduceRequest::api.last,
+                             [&](const auto& response) { error = response.topics.at(0).partitions.at(0).error_code; },
+                             {});
   deliver(connections_[auditor]);
   shard_->end_of_turn(at_);
   disk_.complete_all();
   answer(connections_[auditor]);
-  return taken;
+  return model_.expect(error == ErrorCode::none, Check::answers,
+                       fmt::format("error {} for a record that fills a segment", static_cast<int>(error)));
 }
 
 // Made, and not durable when the process died: it is made again. Else it must be there.

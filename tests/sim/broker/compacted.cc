@@ -16,8 +16,8 @@ namespace {
 
 // Who reads all of it must be done before the first tombstone that he has not seen may go: half of the time they stay.
 constexpr Duration reading_takes = seconds(60);
-constexpr Duration tombstones_over = seconds(130);      // and a round of maintenance
-constexpr std::int64_t keys = 18, active_records = 30;  // of a segment that is not closed yet, at most
+constexpr Duration tombstones_over = seconds(130);     // and a round of maintenance
+constexpr std::int64_t keys = 18, active_records = 4;  // of a segment that is not closed yet, at most
 
 wire::FetchRequest piece_from(std::int64_t offset) {
   wire::FetchRequest request;
