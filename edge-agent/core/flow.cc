@@ -19,12 +19,18 @@ std::size_t in_flight(const Stream& stream) {
   return static_cast<std::size_t>(stream.window.end() - stream.window.begin());
 }
 
+// The log may be about to forget the id, and with it all that is in flight: it goes by the timestamps of the last batch
+// that it took, which may be older than those of one before it that was stamped anew.
+bool any_old(const State& state, Instant now, const Stream& stream) {
+  const Lane& lane = stream.lanes.front();
+  for (std::size_t i = 0; i < in_flight(stream); ++i)
+    if (is_old(state, now, lane.batches[i].row.oldest)) return true;
+  return false;
+}
+
 // Rule 4: one as long as the log may not know the id, or may be about to forget it.
 void set_limit(const State& state, Instant now, Stream& stream) {
-  bool old = false;
-  const Lane& lane = stream.lanes.front();
-  for (std::size_t i = 0; i < in_flight(stream); ++i) old = old || is_old(state, now, lane.batches[i].row.oldest);
-  stream.window.set_limit(stream.known && !old ? state.config.window_max : 1);
+  stream.window.set_limit(stream.known && !any_old(state, now, stream) ? state.config.window_max : 1);
 }
 
 void publish(State& state, Moment moment, Stream& stream, std::uint64_t number, Batch& batch, Effects& out) {
@@ -57,7 +63,7 @@ bool send_again(State& state, Moment moment, Stream& stream, Effects& out) {
       stream.window.defer(*number);
       continue;
     }
-    if (is_old(state, moment.now, batch.row.oldest)) {  // rule 8
+    if (any_old(state, moment.now, stream)) {  // rule 8
       begin_recovery(state, moment, stream, {"older than half of the log's memory"});
       return false;
     }

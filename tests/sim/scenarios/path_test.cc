@@ -342,6 +342,33 @@ TEST(Rule9, AGatewayThatIsBehindIsCheckedOnceAndNotHeard) {
   EXPECT_TRUE(b.core->all_acknowledged());
 }
 
+// The log forgets an id by the timestamps of its last batch. Those of the one before it may be younger: it was old when
+// it was sealed, and was stamped anew.
+TEST(Rule8, NothingIsSentAgainWhereABatchBehindItIsOld) {  // seed 1283952 of 200db72
+  Bench b;
+  b.config.batch_bytes = 1;
+  b.open();
+  b.take("climate");
+  b.take("climate");
+  b.pass(seconds(20));
+  b.take("climate");
+  b.pass(seconds(485));
+  b.step(agent::Connected{});
+  b.list(Offset{0}, LeaderEpoch{1}, seconds(1000));
+  b.tick();
+  ASSERT_EQ(b.batches.size(), 1U);
+  b.answer(agent::PublishBatch(b.batches[0]), 0, Offset{0});
+  b.tick();
+  ASSERT_EQ(b.batches.size(), 3U);
+  EXPECT_GT(b.batches[1].batch.oldest, b.batches[2].batch.oldest);
+  b.pass(seconds(14));
+  EXPECT_TRUE(b.fences.empty());
+  const std::size_t sent = b.batches.size();
+  b.pass(seconds(40));
+  EXPECT_EQ(b.batches.size(), sent);
+  EXPECT_EQ(b.fences.size(), 1U);
+}
+
 TEST(Rule8, ATimestampFromTheFutureIsNoAge) {  // seeds 232, 543018
   Bench b;
   b.wall_offset = WallMillis{86'400'000};
