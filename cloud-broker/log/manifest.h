@@ -57,7 +57,7 @@ struct Manifest {
   std::vector<ProducerHorizon> horizons;  // since the oldest snapshot
   std::vector<Offset> snapshots;          // of producers; oldest first, at most two
   std::uint32_t next_version = 1;         // for compaction
-  Offset compacted_through;               // what lies below was compacted once
+  Offset compacted_through;               // all that lies below was compacted
   std::string damage;
   template <class V>
   static void describe(V& v, auto& m) {

@@ -79,7 +79,9 @@ class Rewriter {
     auto reader = record::open_records(batch, header, context_.scratch, plain_bytes_max);
     if (!reader) return put(batch);  // a client's own nonsense stays what it is
     const bool has_horizon = header.has(record::attribute::delete_horizon);
-    const bool past = has_horizon && header.base_timestamp <= wall_.value();
+    // Not before all below was compacted with it: an older value there would come back.
+    const bool past =
+        has_horizon && header.base_timestamp <= wall_.value() && header.base_offset < log_.compacted_through;
     std::int32_t kept = 0;
     bool tombstones = false;
     record::RecordReader counting = *reader;
@@ -98,8 +100,9 @@ class Rewriter {
   // Without records a batch stays only to remember its producer (and a control batch as it is).
   Status keep_if_needed(const record::BatchHeader& header, const Buffer& batch) {
     if (header.control()) return put(batch);
-    if (header.producer_id == no_producer || log_.producers.last_offset(header.producer_id) != header.last_offset())
-      return Ok{};
+    const Offset last = log_.producers.last_offset(header.producer_id);
+    const bool later = last != header.last_offset() && last < log_.committed;  // and no power cut takes that
+    if (header.producer_id == no_producer || later) return Ok{};
     if (header.count == 0) return put(batch);
     builder_.reset(header.base_timestamp);
     Buffer empty;
@@ -224,10 +227,21 @@ Status PartitionLog::compact(WallMillis wall) {
       groups.emplace_back(info.base, info.end);
     size = joins ? size + info.size : info.size;
   }
+  pass_ = {*through};
   for (const auto& [base, end_offset] : groups) {
     if (auto rewritten = rewrite_group(base, end_offset, wall, latest); !rewritten) return broken(rewritten.error());
   }
+  pass_.begun = true;
+  end_pass();
   return Ok{};
+}
+
+// Only where every file was swapped is all below compacted with what the pass saw: one that was not may hold older
+// values of the others' keys, which would come back once their tombstones go.
+void PartitionLog::end_pass() {
+  if (compacting > 0 || !pass_.begun || !pass_.whole) return;
+  compacted_through = std::max(compacted_through, pass_.through);
+  manifest_dirty = true;
 }
 
 Status PartitionLog::rewrite_group(Offset base, Offset group_end, WallMillis wall, const LatestOffsets& latest) {
@@ -275,6 +289,7 @@ Status PartitionLog::rewrite_group(Offset base, Offset group_end, WallMillis wal
                        --compacting;
                        if (!status) return context_.fail(std::move(status).error());
                        swap_in(made_info, versions);
+                       end_pass();
                      });
   context_.disk.close(*to);
   return Ok{};
@@ -291,6 +306,7 @@ void PartitionLog::swap_in(const disklog::SegmentInfo& info, const std::vector<s
   const bool same = !removed && count == versions.size() && first != segments.end() &&
                     std::next(first, static_cast<std::ptrdiff_t>(count)) != segments.end();
   if (!same || !why_damaged.empty()) {
+    pass_.whole = false;
     if (!removed) context_.doomed.push_back(segment_path(info));
     return;
   }
@@ -306,7 +322,6 @@ void PartitionLog::swap_in(const disklog::SegmentInfo& info, const std::vector<s
   made.named = true;
   *first = std::move(made);
   segments.erase(std::next(first), std::next(first, static_cast<std::ptrdiff_t>(count)));
-  compacted_through = std::max(compacted_through, info.end);
   manifest_dirty = true;
   context_.metrics.compactions.add();
   context_.change(id, disklog::MetaKind::replaced, info.base.value(), info.end.value(), info.version,

@@ -131,8 +131,14 @@ class PartitionLog {
   Status rewrite_group(Offset base, Offset group_end, WallMillis wall, const LatestOffsets& latest);
   void swap_in(const disklog::SegmentInfo& info, const std::vector<std::uint32_t>& versions);
   Status broken(const Error& error);
+  void end_pass();
+  struct Pass {  // of compaction
+    Offset through;
+    bool begun = false, whole = true;  // begun: all of its files are written
+  };
 
   StoreContext& context_;
+  Pass pass_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   ReadHint hints_[4];
   std::size_t next_hint_ = 0;

@@ -140,7 +140,6 @@ void PartitionRecovery::apply_replaced(const disklog::MetaEntry& change) {
   *first = std::move(made);
   log_.segments.erase(std::next(first), last);
   log_.next_version = std::max(log_.next_version, info.version + 1);
-  log_.compacted_through = std::max(log_.compacted_through, end);
 }
 
 // ---- files

@@ -192,7 +192,8 @@ void World::read_brief() {
         const std::string mine = fmt::format("life {}", brief_.life);
         each_record(each.records.value_or(Bytes{}), [&](Offset at, const record::RecordView& view) {
           model_.expect(
-              (brief_.compacts && !view.value) || (view.value && as_text(*view.value) == mine), Check::deleted,
+              model_.flips > 0 || (brief_.compacts && !view.value) || (view.value && as_text(*view.value) == mine),
+              Check::deleted,
               fmt::format("{} at {}, in {}", view.value ? as_text(*view.value) : "nothing", at.value(), mine));
         });
       },

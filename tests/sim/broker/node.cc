@@ -91,7 +91,8 @@ void World::flip() {
   if (chance(1, 5)) {
     std::vector<std::string> files;
     for (auto& file : disk_.files())
-      if (file.ends_with(".log") || file.ends_with(".producers")) files.push_back(file);
+      if ((file.ends_with(".log") || file.ends_with(".producers")) && !disk_.contents(file)->empty())
+        files.push_back(file);
     if (files.empty()) return;
     const std::string& file = any(files);
     say("{} is gone", file);
