@@ -57,6 +57,19 @@ TEST_F(Topics, OutliveEveryRetention) {
   }
 }
 
+// Seed 2500 of the broker's simulator: the second was told that the topic is gone, and a crash brought it back.
+TEST_F(Topics, ARefusalByWhatIsNotDurableWaitsForIt) {
+  create_topic("a");
+  wire::DeleteTopicsRequest gone;
+  gone.topics.push_back({"a", {}});
+  send(gone, 6);
+  const Ticket again = send(gone, 6);
+  EXPECT_FALSE(answered(again));
+  settle();
+  EXPECT_EQ(response<wire::DeleteTopicsResponse>(again, 6).topics.at(0).error_code,
+            ErrorCode::unknown_topic_or_partition);
+}
+
 TEST_F(Topics, CreateInEveryVersion) {
   for (wire::Version version = 0; version <= 7; ++version) {
     wire::CreateTopicsRequest request;
