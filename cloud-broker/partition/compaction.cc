@@ -283,11 +283,15 @@ Status PartitionLog::rewrite_group(Offset base, Offset group_end, WallMillis wal
   made.info.size = made.synced = made.reserved = rewriter.size;
   made.info.max_timestamp = rewriter.index.max_timestamp();
   ++compacting;
-  context_.disk.sync({*to}, {path()}, port::Urgency::background,
+  // No journal has what only this file holds: its directory's own name must be there too.
+  std::vector<std::string> directories{path()};
+  if (!named) directories.emplace_back(disklog::partitions_directory);
+  context_.disk.sync({*to}, std::move(directories), port::Urgency::background,
                      [this, alive = std::weak_ptr<bool>(alive_), made_info = made.info, versions](Status status) {
                        if (!alive.lock()) return;
                        --compacting;
                        if (!status) return context_.fail(std::move(status).error());
+                       named = true;
                        swap_in(made_info, versions);
                        end_pass();
                      });

@@ -175,6 +175,18 @@ TEST(Compaction, RemembersTheLastBatchOfAProducer) {
   EXPECT_EQ(record::parse_header(first.batches)->count, 0);
 }
 
+// Seed 51214 of the broker's simulator: the partition was young, and no checkpoint had synced its directory's name.
+TEST(Compaction, OfAPartitionThatNoCheckpointKnows) {
+  Compacted c;
+  for (int i = 0; i < 100; ++i) c.put("a", "value " + std::to_string(i));
+  c.world.tick(seconds(2));
+  ASSERT_GT(c.world.store->metrics().compactions.value(), 0u);
+  c.world.commit();
+  c.reopen(true);
+  ASSERT_EQ(c.p->damage(), "");
+  EXPECT_EQ(replay(*c.p).at("a"), "value 99");
+}
+
 TEST(Compaction, ACrashAtAnyMomentLosesNothing) {
   for (int cut = 1; cut < 60; cut += 3) {
     Compacted c;
