@@ -16,8 +16,8 @@ namespace {
 
 // Who reads all of it must be done before the first tombstone that he has not seen may go: half of the time they stay.
 constexpr Duration reading_takes = seconds(60);
-constexpr Duration tombstones_over = seconds(130);     // and a round of maintenance
-constexpr std::int64_t keys = 18, active_records = 4;  // of a segment that is not closed yet, at most
+constexpr Duration tombstones_over = seconds(130);  // and a round of maintenance
+constexpr std::int64_t keys = 18, fillers = 4;      // keys: with that of the fillers
 
 wire::FetchRequest piece_from(std::int64_t offset) {
   wire::FetchRequest request;
@@ -110,7 +110,7 @@ void World::seen_all() {
 // In the end, when time has passed: nothing that was written over is left in what is closed.
 void World::audit_brief() {
   if (!brief_.compacts || !brief_.there || !brief_.durable || brief_.ends || model_.flips > 0) return;
-  for (int i = 0; i < 4; ++i) {
+  for (int i = 0; i < fillers; ++i) {
     if (!fill_brief()) return;
     time_passes(tombstones_over);
     shard_->end_of_turn(at_);
@@ -139,7 +139,7 @@ void World::audit_brief() {
   }
   seen_all();
   brief_.reads_at = 0;
-  model_.expect(records <= keys + active_records, Check::compacted,
+  model_.expect(records <= keys + fillers, Check::compacted,
                 fmt::format("{} records of {} are left when all that is closed is compacted", records, end));
   model_.expect(!brief_.forgets || buried == 0, Check::compacted,
                 fmt::format("{} tombstones are left long after their time", buried));

@@ -55,6 +55,16 @@ class Groups : public ShardWorld {
     topic.partitions[0].committed_metadata = "note";
     return request;
   }
+  // Topic "a", for which an offset was committed: answered, and the turn in which the offset goes has not ended.
+  void delete_with_an_offset() {
+    ask<wire::OffsetCommitResponse>(commit_request("", -1, 5));
+    wire::DeleteTopicsRequest gone;
+    gone.topics.push_back({"a", {}});
+    const Ticket ticket = send(gone, wire::DeleteTopicsRequest::api.last);
+    shard->end_of_turn(at);
+    disk.complete_all();
+    ASSERT_TRUE(answered(ticket));
+  }
   std::int64_t fetched(wire::Version version) {
     wire::OffsetFetchRequest request;
     if (version >= 8) {
@@ -207,13 +217,7 @@ TEST_F(Groups, ADeletedTopicTakesItsOffsetsAlong) {
 // offsets was.
 TEST_F(Groups, OffsetsOfADeletedTopicDoNotOutliveACrash) {
   create_topic("a");
-  ask<wire::OffsetCommitResponse>(commit_request("", -1, 5));
-  wire::DeleteTopicsRequest gone;
-  gone.topics.push_back({"a", {}});
-  const Ticket ticket = send(gone, wire::DeleteTopicsRequest::api.last);
-  shard->end_of_turn(at);
-  disk.complete_all();
-  ASSERT_TRUE(answered(ticket));
+  delete_with_an_offset();
   restart();
   create_topic("a");
   EXPECT_EQ(fetched(9), -1);
@@ -225,13 +229,7 @@ TEST_F(Groups, OffsetsOfADeletedTopicDoNotOutliveAFullDisk) {
   store_config.journal_file_bytes = 64 << 10;
   create_topic("a");
   create_topic("b");
-  ask<wire::OffsetCommitResponse>(commit_request("", -1, 5));
-  wire::DeleteTopicsRequest gone;
-  gone.topics.push_back({"a", {}});
-  const Ticket ticket = send(gone, wire::DeleteTopicsRequest::api.last);
-  shard->end_of_turn(at);
-  disk.complete_all();
-  ASSERT_TRUE(answered(ticket));
+  delete_with_an_offset();
   disk.set_capacity(disk.used_bytes());
   // First in large steps, then in such as a tombstone takes: no room is left for one.
   for (const std::size_t note : {4096u, 0u}) {
