@@ -125,6 +125,10 @@ void MetadataLog::perform(MetadataDecision decision, WallMillis wall, Done done)
   const std::int32_t had = known != nullptr ? known->partitions : 0;
   const Topic before = known != nullptr ? *known : Topic{record.name, {}, 0, {}};
   Topic after = before;
+  if (record.value && known == nullptr && leaving_.contains(record.name)) {
+    postponed_.push_back({record, std::move(done)});
+    return;
+  }
   if (record.value && known == nullptr && owes_(record.name))
     return done(ErrorCode::kafka_storage_error, "What belonged to an earlier topic of this name is not removed yet.");
   if (record.value) {
@@ -147,6 +151,7 @@ void MetadataLog::perform(MetadataDecision decision, WallMillis wall, Done done)
     }
   }
   const bool removes = !record.value;
+  if (removes) leaving_.insert(record.name);
   waits_.when(*partition_, commit_at, [this, removes, before, done = std::move(done)](bool) {
     if (removes) to_remove_.push_back(before);
     done(ErrorCode::none, {});
@@ -167,10 +172,17 @@ void MetadataLog::producer_id(WallMillis wall, std::function<void(ErrorCode, Pro
   waits_.when(*partition_, ids_claimed_at_, [id = *id, done = std::move(done)](bool) { done(ErrorCode::none, id); });
 }
 
-void MetadataLog::end_of_turn() {
+void MetadataLog::end_of_turn(WallMillis wall) {
   for (const Topic& topic : std::exchange(to_remove_, {})) {
     removed_(topic);
     remove_partitions(topic, 0);
+    leaving_.erase(topic.name);
+  }
+  for (Postponed& each : std::exchange(postponed_, {})) {
+    // Decided once more: another one may have made it meanwhile, or used up the limits.
+    const TopicRecord::Value& wanted = *each.record.value;
+    perform(controller_.create({each.record.name, wanted.partitions, -1, wanted.config}, wanted.id), wall,
+            std::move(each.done));
   }
 }
 

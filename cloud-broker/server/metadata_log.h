@@ -2,7 +2,9 @@
 // The controller's driver: its decisions become records of `__cluster_metadata`, partitions in the store, and
 // an answer once all is durable. Shard thread only.
 #include <functional>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "cloud-broker/controller/controller.h"
 #include "cloud-broker/partition/store.h"
@@ -26,14 +28,16 @@ class MetadataLog {
   Status start(WallMillis wall);
 
   using Done = std::function<void(wire::ErrorCode error, std::string message)>;
-  // Does what was decided; `done` is called once it is durable, or refused. At once where `decision` refuses.
+  // Does what was decided; `done` is called once it is durable, or refused. At once where `decision` refuses. A topic
+  // whose predecessor of the same name is being deleted is made after that, and after what belonged to that one went: a
+  // start would give it to the successor.
   void perform(MetadataDecision decision, WallMillis wall, Done done);
   // A producer id, once it is certain never to be given out again.
   void producer_id(WallMillis wall, std::function<void(wire::ErrorCode, ProducerId)> done);
 
   Uuid fresh_id();
   // Removals whose record is committed take place here, outside of the store's own callbacks.
-  void end_of_turn();
+  void end_of_turn(WallMillis wall);
   Partition& partition() { return *partition_; }
 
  private:
@@ -51,7 +55,14 @@ class MetadataLog {
   Owes owes_;
   Partition* partition_ = nullptr;
   Offset ids_claimed_at_{0};  // commit_at of the last claim of producer ids
-  std::vector<Topic> to_remove_;
+  struct Postponed {
+    TopicRecord record;
+    Done done;
+  };
+
+  std::set<std::string> leaving_;  // from the record of a deletion to the end of `removed_`
+  std::vector<Topic> to_remove_;   // of these, whose record is committed
+  std::vector<Postponed> postponed_;
 };
 
 }  // namespace edgelog::broker

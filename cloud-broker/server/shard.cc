@@ -142,7 +142,7 @@ void Shard::committed(std::span<Partition* const> partitions) {
 void Shard::end_of_turn(At at) {
   State& state = *state_;
   state.at = at;
-  state.metadata->end_of_turn();
+  state.metadata->end_of_turn(at.wall);
   state.store->end_of_turn();
   state.metrics.topics.set(static_cast<std::int64_t>(state.controller.topics().size()));
   state.groups->count();

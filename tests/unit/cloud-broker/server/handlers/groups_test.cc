@@ -65,6 +65,20 @@ class Groups : public ShardWorld {
     disk.complete_all();
     ASSERT_TRUE(answered(ticket));
   }
+  static wire::CreateTopicsRequest create_again() {
+    wire::CreateTopicsRequest request;
+    auto& topic = request.topics.emplace_back();
+    topic.name = "a";
+    topic.num_partitions = topic.replication_factor = 1;
+    return request;
+  }
+  // At once, one after the other; the ticket is that of the creation.
+  Ticket delete_and_create() {
+    wire::DeleteTopicsRequest gone;
+    gone.topics.push_back({"a", {}});
+    send(gone, wire::DeleteTopicsRequest::api.last);
+    return send(create_again(), wire::CreateTopicsRequest::api.last);
+  }
   std::int64_t fetched(wire::Version version) {
     wire::OffsetFetchRequest request;
     if (version >= 8) {
@@ -220,6 +234,36 @@ TEST_F(Groups, OffsetsOfADeletedTopicDoNotOutliveACrash) {
   delete_with_an_offset();
   restart();
   create_topic("a");
+  EXPECT_EQ(fetched(9), -1);
+}
+
+// Seed 65547 of the broker's simulator: a topic of the same name was made before the deletion was durable, and the process
+// died before the deletion of the offsets was.
+TEST_F(Groups, ATopicIsMadeAgainAfterTheOffsetsOfItsPredecessorWent) {
+  create_topic("a");
+  ask<wire::OffsetCommitResponse>(commit_request("", -1, 5));
+  const Ticket again = delete_and_create();
+  shard->end_of_turn(at);
+  disk.complete_all();
+  EXPECT_FALSE(answered(again)) << "the offsets of its predecessor are there still";
+  restart();
+  create_topic("a");
+  EXPECT_EQ(fetched(9), -1);
+}
+
+TEST_F(Groups, NothingIsCommittedForATopicThatWaitsForItsPredecessor) {
+  create_topic("a");
+  ask<wire::OffsetCommitResponse>(commit_request("", -1, 5));
+  const Ticket first = delete_and_create(), second = send(create_again(), wire::CreateTopicsRequest::api.last);
+  const Ticket commit = send(commit_request("", -1, 7), 9);
+  settle();
+  EXPECT_EQ(response<wire::CreateTopicsResponse>(first, wire::CreateTopicsRequest::api.last).topics.at(0).error_code,
+            ErrorCode::none);
+  EXPECT_EQ(response<wire::CreateTopicsResponse>(second, wire::CreateTopicsRequest::api.last).topics.at(0).error_code,
+            ErrorCode::topic_already_exists);
+  // Else it would go with those of the predecessor, and had been acknowledged.
+  EXPECT_EQ(response<wire::OffsetCommitResponse>(commit, 9).topics.at(0).partitions.at(0).error_code,
+            ErrorCode::unknown_topic_or_partition);
   EXPECT_EQ(fetched(9), -1);
 }
 
