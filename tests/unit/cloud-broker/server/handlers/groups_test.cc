@@ -237,8 +237,8 @@ TEST_F(Groups, OffsetsOfADeletedTopicDoNotOutliveACrash) {
   EXPECT_EQ(fetched(9), -1);
 }
 
-// Seed 65547 of the broker's simulator: a topic of the same name was made before the deletion was durable, and the process
-// died before the deletion of the offsets was.
+// Seed 65547 of the broker's simulator: a topic of the same name was made before the deletion was durable, and the
+// process died before the deletion of the offsets was.
 TEST_F(Groups, ATopicIsMadeAgainAfterTheOffsetsOfItsPredecessorWent) {
   create_topic("a");
   ask<wire::OffsetCommitResponse>(commit_request("", -1, 5));
