@@ -175,6 +175,38 @@ TEST(Compaction, RemembersTheLastBatchOfAProducer) {
   EXPECT_EQ(record::parse_header(first.batches)->count, 0);
 }
 
+// Seed 38040 of the broker's simulator: its next batch and the exchange of the compacted files were of one round, and of
+// that a power cut left what it says of files, and took the batch.
+TEST(Compaction, ABatchThatIsNotDurableIsNotTheLastOfItsProducer) {
+  const BatchSpec first{.producer = ProducerId{9}, .epoch = 0, .sequence = 0, .key = "a", .value = "1"};
+  int lost = 0;
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    Compacted c;
+    c.world.random = Prng{seed};
+    c.put("a", "1", first);
+    for (int i = 0; i < 80; ++i) c.put("a", "value " + std::to_string(i));
+    const auto end = c.p->end();
+    c.world.append(*c.p, {.value = "under way"});
+    c.world.store->end_of_turn();
+    c.world.append(*c.p, {.producer = ProducerId{9}, .epoch = 0, .sequence = 1, .value = std::string(1500, 'v')});
+    c.world.now = c.world.now + seconds(2);
+    c.world.store->tick(c.world.now, c.world.wall);  // compacts
+    ASSERT_GT(c.world.disk.pending(), 1u);
+    while (c.world.disk.pending() > 1) c.world.disk.complete(c.world.disk.first_of_round() == 0 ? 1 : 0);
+    c.world.disk.complete();
+    c.world.store->end_of_turn();
+    c.world.power_cut(Survival::mixed);
+    c.world.open();
+    c.p = c.world.store->find(partition_id(1));
+    ASSERT_EQ(c.p->damage(), "");
+    lost += c.p->end() == end + 1 ? 1 : 0;
+    const auto again = c.world.append(*c.p, first);
+    EXPECT_EQ(again.error, 0) << seed;
+    EXPECT_EQ(again.base_offset, Offset{0}) << seed;
+  }
+  EXPECT_GT(lost, 0);
+}
+
 // Seed 51214 of the broker's simulator: the partition was young, and no checkpoint had synced its directory's name.
 TEST(Compaction, OfAPartitionThatNoCheckpointKnows) {
   Compacted c;
