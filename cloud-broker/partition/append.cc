@@ -166,9 +166,6 @@ Status PartitionLog::roll(std::int64_t append_ms) {
   // Not for every small segment where there are many producers: a snapshot should cost less than the data.
   if (bytes_since_snapshot >= producers.size() * 32) TRY(write_snapshot());
   write_index(active());
-  // What a start kept without a journal came nobody knows when: now, lest a later start takes it for as old as a
-  // checkpoint from before.
-  if (active().info.last_append_ms < 0) active().info.last_append_ms = append_ms;
   const disklog::SegmentInfo was = active().info;
   TRY(add_segment(end, 0));
   active().info.first_append_ms = -1;

@@ -127,11 +127,14 @@ void PartitionRecovery::apply_replaced(const disklog::MetaEntry& change) {
   auto first =
       std::find_if(log_.segments.begin(), log_.segments.end(), [&](const Segment& s) { return s.info.base >= base; });
   auto last = first;
+  bool age_known = true;  // in memory it was: retention had set what a start did not know
   for (; last != log_.segments.end() && last->info.base < end; ++last) {
+    age_known &= last->info.last_append_ms >= 0 || last->info.size == 0;
     info.max_timestamp = std::max(info.max_timestamp, last->info.max_timestamp);
     info.first_append_ms = info.first_append_ms < 0 ? last->info.first_append_ms : info.first_append_ms;
     info.last_append_ms = std::max(info.last_append_ms, last->info.last_append_ms);
   }
+  if (!age_known) info.last_append_ms = -1;
   if (first == last) return;
   Segment made;
   made.info = info;

@@ -175,8 +175,8 @@ TEST(Compaction, RemembersTheLastBatchOfAProducer) {
   EXPECT_EQ(record::parse_header(first.batches)->count, 0);
 }
 
-// Seed 38040 of the broker's simulator: its next batch and the exchange of the compacted files were of one round, and of
-// that a power cut left what it says of files, and took the batch.
+// Seed 38040 of the broker's simulator: its next batch and the exchange of the compacted files were of one round, and
+// of that a power cut left what it says of files, and took the batch.
 TEST(Compaction, ABatchThatIsNotDurableIsNotTheLastOfItsProducer) {
   const BatchSpec first{.producer = ProducerId{9}, .epoch = 0, .sequence = 0, .key = "a", .value = "1"};
   int lost = 0;

@@ -353,6 +353,40 @@ TEST(Store, WhatAStartKeptWithoutAJournalIsNotOldAfterTheNextStartEither) {
   EXPECT_EQ(p.log_start(), p.end());
 }
 
+// Found by the simulator (seed 41870 of the broker): a compaction joined its segment with older ones before a manifest
+// told of its age, and the next start took theirs.
+TEST(Store, WhatAStartKeptWithoutAJournalIsNotOldWhereItWasCompactedSince) {
+  StoreWorld world;
+  world.open();
+  TopicSettings settings{
+      .cleanup_delete = false, .cleanup_compact = true, .retention_ms = 600'000, .segment_bytes = 1'000};
+  Partition& before = world.create(1, settings);
+  for (const std::size_t bytes : {800, 100}) world.append(before, {.value_bytes = bytes});
+  world.commit();
+  world.idle_checkpoint();
+  world.wall = world.wall + seconds(3'600);
+  const BatchSpec spec{.producer = ProducerId{7}, .epoch = 0, .sequence = 0, .records = 5};
+  die_before_the_journal(world, spec);
+  world.kill();
+  world.open();
+  Partition* p = world.store->find(partition_id(1));
+  settings.segment_bytes = 5'000;  // both closed ones fit into one
+  p->set_settings(settings);
+  EXPECT_TRUE(world.append(*p, spec).duplicate);
+  world.append(*p, {.value_bytes = 4'800});  // closes the segment
+  world.commit();
+  world.tick(seconds(40));
+  world.commit();
+  ASSERT_GT(world.store->metrics().compactions.value(), 0u);
+  world.kill();
+  world.open();
+  p = world.store->find(partition_id(1));
+  p->set_settings({.retention_ms = 600'000});
+  for (int i = 0; i < 5; ++i) world.tick(seconds(40));
+  EXPECT_EQ(p->log_start(), Offset{0});
+  EXPECT_TRUE(world.append(*p, spec).duplicate);
+}
+
 // Found by the simulator (seed 10750 of the broker): a checkpoint wrote the manifest while a batch was on its way,
 // which was lost with the power; the youngest record was looked for by its time, and none was found.
 TEST(Store, TheYoungestRecordIsOneThatIsThere) {
