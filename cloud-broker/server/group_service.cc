@@ -12,6 +12,11 @@ namespace edgelog::broker {
 using group::At;
 using wire::ErrorCode;
 
+namespace {
+constexpr std::size_t tombstones_bytes = 1 << 20;  // of one batch
+constexpr std::size_t record_overhead_bytes = 100;
+}  // namespace
+
 std::int32_t group_partition(const std::string& group, std::int32_t count) {
   std::uint32_t hash = 0;
   for (const char c : group) hash = hash * 31 + static_cast<unsigned char>(c);
@@ -110,10 +115,11 @@ void GroupService::carry_out(At at, Shard& shard, group::Effects effects, std::f
   ErrorCode error = ErrorCode::none;
   if (!effects.records.empty()) error = append(at, shard, effects, commit_at);
   for (const group::Record& record : effects.records) {
-    // What could not be written is not so: no offset, and no share, which the leader then hands in again.
+    // What could not be written is not so: no offset, no group is gone, and no share, which the leader then hands in
+    // again. But that nobody is in a group any more is seen by all of them.
     const auto* const about = std::get_if<group::GroupRecord>(&record);
-    const bool shares = about != nullptr && about->value && !about->value->members.empty();
-    if (error == ErrorCode::none || (about != nullptr && !shares)) shard.coordinator->replay(record);
+    const bool empties = about != nullptr && about->value && about->value->members.empty();
+    if (error == ErrorCode::none || empties) shard.coordinator->replay(record);
   }
   auto answers = std::make_shared<std::vector<group::Answer>>(std::move(effects.answers));
   const auto finish = [this, answers, error, done = std::move(done)](bool) {
@@ -164,6 +170,12 @@ std::vector<const group::Coordinator*> GroupService::coordinators() const {
   return all;
 }
 
+std::vector<const Partition*> GroupService::partitions() const {
+  std::vector<const Partition*> all;
+  for (const Shard& shard : shards_) all.push_back(shard.partition);
+  return all;
+}
+
 void GroupService::topic_removed(At at, const std::string& topic) {
   for (Shard& shard : shards_) {
     group::Effects effects;
@@ -176,21 +188,37 @@ void GroupService::topic_removed(At at, const std::string& topic) {
   }
 }
 
-bool GroupService::owes_tombstones(const std::string& topic) const {
-  return std::any_of(shards_.begin(), shards_.end(), [&](const Shard& shard) {
-    return std::any_of(shard.unwritten.begin(), shard.unwritten.end(),
-                       [&](const group::OffsetRecord& record) { return record.key.topic == topic; });
-  });
+Remains GroupService::remains_of(const std::string& topic) const {
+  Remains all = Remains::nothing;
+  for (const Shard& shard : shards_) {
+    if (std::any_of(shard.unwritten.begin(), shard.unwritten.end(),
+                    [&](const group::OffsetRecord& record) { return record.key.topic == topic; }))
+      return Remains::unwritten;
+    const auto written = shard.written.find(topic);
+    if (written != shard.written.end() && written->second > shard.partition->committed()) all = Remains::on_their_way;
+  }
+  return all;
 }
 
+// In batches that any partition takes, however many offsets there were.
 void GroupService::write_tombstones(At at, Shard& shard) {
-  group::Effects effects;
-  for (group::OffsetRecord& record : std::exchange(shard.unwritten, {})) effects.records.push_back(std::move(record));
-  Offset commit_at;
-  if (append(at, shard, effects, commit_at) == ErrorCode::none) return;
-  for (group::Record& record : effects.records)
-    shard.unwritten.push_back(std::move(std::get<group::OffsetRecord>(record)));
-  shard.write_again = at.now + seconds(1);
+  std::erase_if(shard.written, [&](const auto& each) { return each.second <= shard.partition->committed(); });
+  while (!shard.unwritten.empty()) {
+    group::Effects effects;
+    std::size_t bytes = 0;
+    auto next = shard.unwritten.begin();
+    for (; next != shard.unwritten.end() && bytes < tombstones_bytes; ++next) {
+      bytes += next->key.group.size() + next->key.topic.size() + record_overhead_bytes;
+      effects.records.emplace_back(*next);
+    }
+    Offset commit_at;
+    if (append(at, shard, effects, commit_at) != ErrorCode::none) {
+      shard.write_again = at.now + seconds(1);
+      return;
+    }
+    for (auto each = shard.unwritten.begin(); each != next; ++each) shard.written[each->key.topic] = commit_at;
+    shard.unwritten.erase(shard.unwritten.begin(), next);
+  }
 }
 
 void GroupService::tick(At at) {

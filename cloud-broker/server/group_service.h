@@ -3,6 +3,7 @@
 // hash(group) mod count as in Kafka. A step's records are appended and replayed before the next step, and
 // whatever the step answers is held until they are committed; so is what only reads, since it may show what
 // is not durable yet. Shard thread only.
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -59,10 +60,11 @@ class GroupService {
             std::function<void()> done);
   // Every coordinator, in order: lists and counts.
   std::vector<const group::Coordinator*> coordinators() const;
+  std::vector<const Partition*> partitions() const;  // theirs
 
   void topic_removed(group::At at, const std::string& topic);
-  // A start now would bring back offsets that were committed for a topic of this name that is gone.
-  bool owes_tombstones(const std::string& topic) const;
+  // Offsets that were committed for a removed topic of this name: what a start now would bring back of them.
+  Remains remains_of(const std::string& topic) const;
   void tick(group::At at);
   Instant deadline() const;
   void count();  // groups and members for the metrics, where a step was made since
@@ -74,9 +76,10 @@ class GroupService {
   struct Shard {
     Partition* partition;
     std::unique_ptr<group::Coordinator> coordinator;
-    // Tombstones of deleted topics' offsets that a full disk refused. Until they are written no topic of that name is
-    // made: a start would bring its predecessor's offsets back into it.
-    std::vector<group::OffsetRecord> unwritten = {};
+    // Tombstones of deleted topics' offsets that a full disk refused, and up to where those stand that are written.
+    // Until all are durable no topic of that name is made: a start would bring its predecessor's offsets back into it.
+    std::deque<group::OffsetRecord> unwritten = {};
+    std::map<std::string, Offset> written = {};
     Instant write_again{};
   };
 

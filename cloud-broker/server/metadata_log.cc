@@ -11,6 +11,8 @@ namespace edgelog::broker {
 using wire::ErrorCode;
 
 namespace {
+constexpr std::size_t postponed_max = 1'000;
+
 // Compacted, so that it holds what is, not what was.
 TopicSettings metadata_settings() {
   return settings_of({{"cleanup.policy", "compact"}, {"segment.bytes", "16777216"}, {"max.message.bytes", "16777216"}});
@@ -18,14 +20,14 @@ TopicSettings metadata_settings() {
 }  // namespace
 
 MetadataLog::MetadataLog(Store& store, CommitWaits& waits, InternalLog& log, Controller& controller, Prng& prng,
-                         Removed removed, Owes owes)
+                         Removed removed, RemainsOf remains_of)
     : store_(store),
       waits_(waits),
       log_(log),
       controller_(controller),
       prng_(prng),
       removed_(std::move(removed)),
-      owes_(std::move(owes)) {}
+      remains_of_(std::move(remains_of)) {}
 
 Uuid MetadataLog::fresh_id() {
   Uuid id;
@@ -125,12 +127,15 @@ void MetadataLog::perform(MetadataDecision decision, WallMillis wall, Done done)
   const std::int32_t had = known != nullptr ? known->partitions : 0;
   const Topic before = known != nullptr ? *known : Topic{record.name, {}, 0, {}};
   Topic after = before;
-  if (record.value && known == nullptr && leaving_.contains(record.name)) {
+  const Remains left = record.value && known == nullptr ? remains(record.name) : Remains::nothing;
+  if (left == Remains::unwritten)
+    return done(ErrorCode::kafka_storage_error, "What belonged to an earlier topic of this name is not removed yet.");
+  if (left == Remains::on_their_way && postponed_.size() >= postponed_max)
+    return done(ErrorCode::request_timed_out, "An earlier topic of this name is being deleted.");
+  if (left == Remains::on_their_way) {
     postponed_.push_back({record, std::move(done)});
     return;
   }
-  if (record.value && known == nullptr && owes_(record.name))
-    return done(ErrorCode::kafka_storage_error, "What belonged to an earlier topic of this name is not removed yet.");
   if (record.value) {
     after = {record.name, record.value->id, record.value->partitions, record.value->config};
     // Before the record, so that the topic is never visible without its partitions.
@@ -145,17 +150,27 @@ void MetadataLog::perform(MetadataDecision decision, WallMillis wall, Done done)
     return done(error, "The cluster metadata could not be written.");
   }
   controller_.replay(*decision.record);
-  if (record.value && known != nullptr) {
-    for (std::int32_t index = 0; index < after.partitions; ++index) {
-      store_.find({after.id, PartitionIndex{index}})->set_settings(settings_of(after.config));
-    }
-  }
-  const bool removes = !record.value;
+  const bool changes = record.value && known != nullptr, removes = !record.value;
   if (removes) leaving_.insert(record.name);
-  waits_.when(*partition_, commit_at, [this, removes, before, done = std::move(done)](bool) {
+  uncommitted_[record.name] = commit_at;
+  waits_.when(*partition_, commit_at, [=, this, done = std::move(done)](bool) {
+    std::erase_if(uncommitted_, [&](const auto& each) { return each.second <= commit_at; });
+    if (changes) apply_settings(after);  // not before: what retention then takes does not come back
     if (removes) to_remove_.push_back(before);
     done(ErrorCode::none, {});
   });
+}
+
+void MetadataLog::apply_settings(const Topic& topic) {
+  for (std::int32_t index = 0; index < topic.partitions; ++index) {
+    Partition* const partition = store_.find({topic.id, PartitionIndex{index}});
+    if (partition != nullptr) partition->set_settings(settings_of(topic.config));
+  }
+}
+
+Offset MetadataLog::told_from(const std::string& topic) const {
+  const auto found = uncommitted_.find(topic);
+  return found != uncommitted_.end() ? found->second : Offset{0};
 }
 
 void MetadataLog::producer_id(WallMillis wall, std::function<void(ErrorCode, ProducerId)> done) {
@@ -172,6 +187,10 @@ void MetadataLog::producer_id(WallMillis wall, std::function<void(ErrorCode, Pro
   waits_.when(*partition_, ids_claimed_at_, [id = *id, done = std::move(done)](bool) { done(ErrorCode::none, id); });
 }
 
+Remains MetadataLog::remains(const std::string& name) const {
+  return leaving_.contains(name) ? Remains::on_their_way : remains_of_(name);
+}
+
 void MetadataLog::end_of_turn(WallMillis wall) {
   for (const Topic& topic : std::exchange(to_remove_, {})) {
     removed_(topic);
@@ -179,6 +198,10 @@ void MetadataLog::end_of_turn(WallMillis wall) {
     leaving_.erase(topic.name);
   }
   for (Postponed& each : std::exchange(postponed_, {})) {
+    if (remains(each.record.name) == Remains::on_their_way) {
+      postponed_.push_back(std::move(each));
+      continue;
+    }
     // Decided once more: another one may have made it meanwhile, or used up the limits.
     const TopicRecord::Value& wanted = *each.record.value;
     perform(controller_.create({each.record.name, wanted.partitions, -1, wanted.config}, wanted.id), wall,

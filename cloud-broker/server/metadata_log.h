@@ -2,6 +2,7 @@
 // The controller's driver: its decisions become records of `__cluster_metadata`, partitions in the store, and
 // an answer once all is durable. Shard thread only.
 #include <functional>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -14,14 +15,18 @@
 
 namespace edgelog::broker {
 
+// Of a removed topic: nothing; all will be gone once it is durable; or the disk refuses to write that it is gone.
+enum class Remains { nothing, on_their_way, unwritten };
+
 class MetadataLog {
  public:
   // What others must do when a topic's partitions are about to go.
   using Removed = std::function<void(const Topic&)>;
 
-  using Owes = std::function<bool(const std::string&)>;  // something of a removed topic of this name is still there
+  // What a start would bring back of a removed topic of this name.
+  using RemainsOf = std::function<Remains(const std::string&)>;
   MetadataLog(Store& store, CommitWaits& waits, InternalLog& log, Controller& controller, Prng& prng, Removed removed,
-              Owes owes);
+              RemainsOf remains_of);
 
   // Opens or makes the log, replays it, and brings the store's partitions in line with it: those it does not
   // know go (a creation that was never committed, a deletion that was), those it misses are made.
@@ -29,11 +34,14 @@ class MetadataLog {
 
   using Done = std::function<void(wire::ErrorCode error, std::string message)>;
   // Does what was decided; `done` is called once it is durable, or refused. At once where `decision` refuses. A topic
-  // whose predecessor of the same name is being deleted is made after that, and after what belonged to that one went: a
-  // start would give it to the successor.
+  // whose predecessor of the same name is being deleted is made after that, and after it is durable that what belonged
+  // to that one went: a start would give it to the successor.
   void perform(MetadataDecision decision, WallMillis wall, Done done);
   // A producer id, once it is certain never to be given out again.
   void producer_id(WallMillis wall, std::function<void(wire::ErrorCode, ProducerId)> done);
+
+  // Up to where this log must be committed before what it says of a topic may be told to anybody.
+  Offset told_from(const std::string& topic) const;
 
   Uuid fresh_id();
   // Removals whose record is committed take place here, outside of the store's own callbacks.
@@ -44,6 +52,7 @@ class MetadataLog {
   Status create_partitions(const Topic& topic, std::int32_t from);
   void remove_partitions(const Topic& topic, std::int32_t from);
   Status align_store();
+  void apply_settings(const Topic& topic);
   wire::ErrorCode append(const MetadataRecord& record, WallMillis wall, Offset& commit_at);
 
   Store& store_;
@@ -52,7 +61,7 @@ class MetadataLog {
   Controller& controller_;
   Prng& prng_;
   Removed removed_;
-  Owes owes_;
+  RemainsOf remains_of_;
   Partition* partition_ = nullptr;
   Offset ids_claimed_at_{0};  // commit_at of the last claim of producer ids
   struct Postponed {
@@ -60,8 +69,11 @@ class MetadataLog {
     Done done;
   };
 
-  std::set<std::string> leaving_;  // from the record of a deletion to the end of `removed_`
-  std::vector<Topic> to_remove_;   // of these, whose record is committed
+  Remains remains(const std::string& name) const;
+
+  std::set<std::string> leaving_;              // from the record of a deletion to the end of `removed_`
+  std::map<std::string, Offset> uncommitted_;  // the end of the latest record of each topic
+  std::vector<Topic> to_remove_;               // of these, whose record is committed
   std::vector<Postponed> postponed_;
 };
 

@@ -10,6 +10,10 @@
 
 namespace edgelog::broker {
 
+namespace {
+constexpr std::size_t waits_max = 100'000;
+}
+
 struct Shard::State {
   State(ShardPorts with, BrokerSettings given, std::span<const Route> served, std::uint64_t seed)
       : ports(std::move(with)),
@@ -27,7 +31,7 @@ struct Shard::State {
             fetches.removed({topic.id, PartitionIndex{index}});
           groups->topic_removed(at, topic.name);
         },
-        [this](const std::string& name) { return groups->owes_tombstones(name); });
+        [this](const std::string& name) { return groups->remains_of(name); });
     groups.emplace(*store, waits, log, controller, *metadata, metrics, prng, settings.groups);
     world.emplace(World{settings, authorizer, routes, *store, controller, *metadata, *groups, waits, produces, fetches,
                         replies, metrics, scratch, compressor});
@@ -105,6 +109,8 @@ void Shard::request(At at, ConnectionId connection, Ticket ticket, MutableBytes 
   context.frame = frame;
   if (const auto host = state.hosts.find(connection); host != state.hosts.end()) context.client_host = host->second;
 
+  // Where the disk stands still: what answers hold is bounded, whoever asks.
+  if (state.waits.waiting() >= waits_max) return refuse(context, "too many answers wait for the disk");
   Bytes body = frame;
   wire::RequestHeader header;
   const wire::HeaderStatus status = wire::take_request_header(body, header);

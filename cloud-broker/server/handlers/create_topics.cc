@@ -94,21 +94,16 @@ void handle_create_topics(World& world, const Context& context, const wire::Crea
     MetadataDecision decision = i < response_resources_max
                                     ? decide(world, context, topic, times > 1)
                                     : refuse(ErrorCode::policy_violation, "More topics than one request may make.");
-    out.error_code = decision.error;
-    out.error_message = text_or_null(decision.message);
-    if (decision.error != ErrorCode::none) continue;
-    const auto made = *std::get<TopicRecord>(*decision.record).value;
-    if (request.validate_only) {
-      fill(out, made);
-      continue;
-    }
+    std::optional<TopicRecord::Value> made;
+    if (decision.error == ErrorCode::none) made = std::get<TopicRecord>(*decision.record).value;
+    if (request.validate_only) decision.record.reset();
     collected->expect();
     world.metadata.perform(std::move(decision), context.at.wall,
                            [collected, i, made](ErrorCode error, std::string why) {
                              Response::Topic& answer = collected->response.topics[i];
                              answer.error_code = error;
                              answer.error_message = text_or_null(std::move(why));
-                             if (error == ErrorCode::none) fill(answer, made);
+                             if (error == ErrorCode::none) fill(answer, *made);
                              collected->arrive();
                            });
   }

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "cloud-broker/server/handlers/collect.h"
 #include "cloud-broker/server/handlers/handlers.h"
 #include "cloud-broker/server/handlers/shared.h"
 
@@ -125,7 +126,8 @@ void describe_broker(const World& world, const Request::Resource& wanted, bool s
 }  // namespace
 
 void handle_describe_configs(World& world, const Context& context, const wire::DescribeConfigsRequest& request) {
-  wire::DescribeConfigsResponse response;
+  const auto collected = collect<wire::DescribeConfigsResponse>(world, context);
+  auto& response = collected->response;
   for (const auto& wanted : request.resources) {
     auto& out = response.results.emplace_back();
     out.resource_type = wanted.resource_type;
@@ -142,8 +144,12 @@ void handle_describe_configs(World& world, const Context& context, const wire::D
       out.error_message = "Unsupported resource type: " + std::to_string(wanted.resource_type);
     }
     if (out.error_code == ErrorCode::none) out.error_message = "";  // as Kafka, which has null for none elsewhere
+    if (wanted.resource_type != topic_resource) continue;
+    collected->expect();
+    world.waits.when(world.metadata.partition(), world.metadata.told_from(wanted.resource_name),
+                     [collected](bool) { collected->arrive(); });
   }
-  world.replies.send(context, response);
+  collected->arrive();
 }
 
 }  // namespace edgelog::broker

@@ -48,7 +48,8 @@ Response::Topic describe(const World& world, const Topic& topic, bool with_opera
 struct Wanted {
   std::optional<std::string> name;
   Uuid id{};
-  ErrorCode refused = ErrorCode::none;  // of its creation
+  ErrorCode refused = ErrorCode::none;                   // of its creation
+  std::optional<Response::Topic> answer = std::nullopt;  // as it was asked for: what comes later may not be durable
 };
 
 Response::Topic answer(const World& world, const Context& context, const Wanted& wanted, bool with_operations) {
@@ -86,8 +87,22 @@ void create_missing(World& world, std::vector<Wanted>& wanted, const std::shared
     world.metadata.perform(world.controller.create({*each.name, -1, -1, {}}, world.metadata.fresh_id()),
                            context.at.wall, [&each, collected](ErrorCode error, const std::string&) {
                              if (error != ErrorCode::topic_already_exists) each.refused = error;
+                             if (error != ErrorCode::none) each.answer.reset();
                              collected->arrive();
                            });
+  }
+}
+
+// What is said of topics that are there. Held until it is durable.
+void answer_known(World& world, std::vector<Wanted>& wanted, const std::shared_ptr<Collect<Response>>& collected,
+                  bool with_operations) {
+  for (Wanted& each : wanted) {
+    const Topic* const topic = each.name ? world.controller.find(*each.name) : world.controller.find(each.id);
+    if (topic != nullptr) each.answer = answer(world, collected->context(), each, with_operations);
+    const std::string name = topic != nullptr ? topic->name : each.name.value_or("");
+    collected->expect();
+    world.waits.when(world.metadata.partition(), world.metadata.told_from(name),
+                     [collected](bool) { collected->arrive(); });
   }
 }
 
@@ -119,14 +134,15 @@ void handle_metadata(World& world, const Context& context, const wire::MetadataR
     response.cluster_id = world.store.identity().cluster_id;
     response.controller_id = world.settings.node;
     if (cluster_too) response.cluster_authorized_operations = cluster_operations;
-    for (const Wanted& each : *wanted) {
-      Response::Topic topic = answer(world, held, each, with_operations);
+    for (Wanted& each : *wanted) {
+      Response::Topic topic = each.answer ? std::move(*each.answer) : answer(world, held, each, with_operations);
       // In a list of all, what went meanwhile is left out.
       if (!all || topic.error_code == ErrorCode::none) response.topics.push_back(std::move(topic));
     }
   };
   if (!all && request.allow_auto_topic_creation && world.settings.auto_create_topics)
     create_missing(world, *wanted, collected);
+  answer_known(world, *wanted, collected, request.include_topic_authorized_operations);
   collected->arrive();
 }
 

@@ -22,10 +22,12 @@ void World::administer() {
   };
   std::vector<std::string> growing;
   for (const auto& [name, topic] : model_.topics)
-    if (topic.must > 0 && topic.must == topic.asked && topic.asked < partitions_max) growing.push_back(name);
+    if (topic.must > 0 && (topic.must < topic.asked || topic.asked < partitions_max)) growing.push_back(name);
   if (!growing.empty() && chance(1, 2)) {
     const std::string name = any(growing);
-    const int count = ++model_.topics[name].asked;
+    TopicModel& model = model_.topics[name];
+    const bool again = model.must < model.asked;  // it was refused, or the answer was lost
+    const int count = again ? model.asked : ++model.asked;
     wire::CreatePartitionsRequest request;
     request.timeout_ms = wire::Millis{30'000};
     request.topics.push_back({name, count, std::nullopt});
@@ -33,8 +35,9 @@ void World::administer() {
         administrator, request, version_of<wire::CreatePartitionsRequest>(),
         [=, this](const auto& response) {
           const ErrorCode error = response.results.at(0).error_code;
-          excused(error);
-          if (error == ErrorCode::none) model_.has_partitions(name, count);
+          const bool there = error == ErrorCode::none || (again && error == ErrorCode::invalid_partitions);
+          if (!there) return excused(error);
+          model_.has_partitions(name, count);
         },
         [this](const auto*) { admin_asking_ = false; });
   }
@@ -59,10 +62,9 @@ void World::administer() {
       administrator, request, version_of<wire::CreateTopicsRequest>(),
       [=, this, name = topic.name, count = topic.num_partitions](const auto& response) {
         const ErrorCode error = response.topics.at(0).error_code;
-        // It may be there and not be durable yet, so that it exists proves nothing.
-        if (error == ErrorCode::topic_already_exists) return;
-        excused(error);
-        if (error == ErrorCode::none) model_.has_partitions(name, count);
+        const bool there = error == ErrorCode::none || (again && error == ErrorCode::topic_already_exists);
+        if (!there) return excused(error);
+        model_.has_partitions(name, count);
       },
       [this](const auto*) { admin_asking_ = false; });
 }

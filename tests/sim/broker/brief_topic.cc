@@ -84,12 +84,11 @@ void World::create_brief() {
                                   [this, again](const auto* response) {
                                     brief_.asking = false;
                                     if (response == nullptr) return;
-                                    // Asked for before: it may exist and not be durable yet.
+                                    // Asked for before, it may be there.
                                     const ErrorCode error = response->topics.at(0).error_code;
                                     if (brief_told(error, again ? std::initializer_list{ErrorCode::topic_already_exists}
                                                                 : std::initializer_list<ErrorCode>{}))
-                                      brief_.there = true;
-                                    if (error == ErrorCode::none) brief_.durable = true;
+                                      brief_.there = brief_.durable = true;
                                   });
 }
 

@@ -165,6 +165,53 @@ TEST_F(Topics, ACreationThatWasNotDurableNeverHappened) {
   EXPECT_EQ(create_topic("a"), ErrorCode::none);
 }
 
+TEST_F(Topics, NobodyIsToldOfATopicThatIsNotDurable) {
+  wire::CreateTopicsRequest request;
+  auto& topic = request.topics.emplace_back();
+  topic.name = "a";
+  topic.num_partitions = topic.replication_factor = 1;
+  const auto create = [&] { return send(request, wire::CreateTopicsRequest::api.last); };
+  const auto error = [&](Ticket ticket) {
+    return response<wire::CreateTopicsResponse>(ticket, wire::CreateTopicsRequest::api.last).topics.at(0).error_code;
+  };
+  const Ticket first = create(), second = create();
+  request.validate_only = true;
+  const Ticket checked = create();
+  wire::MetadataRequest named;
+  named.topics.emplace().push_back({{}, "a"});
+  const auto about = wire::MetadataRequest::api.last;
+  const Ticket by_name = send(named, about), of_all = send(wire::MetadataRequest{}, about);
+  wire::DescribeConfigsRequest configs;
+  configs.resources.push_back({2, "a", std::nullopt});
+  const Ticket described = send(configs, wire::DescribeConfigsRequest::api.last);
+  for (const Ticket each : {first, second, checked, by_name, of_all, described}) EXPECT_FALSE(answered(each));
+  settle();
+  EXPECT_EQ(error(first), ErrorCode::none);
+  EXPECT_EQ(error(second), ErrorCode::topic_already_exists);
+  EXPECT_EQ(error(checked), ErrorCode::topic_already_exists);
+  for (const Ticket each : {by_name, of_all})
+    EXPECT_EQ(response<wire::MetadataResponse>(each, about).topics.at(0).error_code, ErrorCode::none);
+  EXPECT_TRUE(answered(described));
+}
+
+// What was asked before a deletion is answered as it was then: the deletion may not be durable.
+TEST_F(Topics, ADeletionThatComesLaterIsNotTold) {
+  create_topic("a");
+  wire::CreatePartitionsRequest more;
+  more.timeout_ms = wire::Millis{30'000};
+  more.topics.push_back({"a", 2, std::nullopt});
+  send(more, wire::CreatePartitionsRequest::api.last);
+  const auto about = wire::MetadataRequest::api.last;
+  const Ticket asked = send(wire::MetadataRequest{}, about);
+  shard->end_of_turn(at);
+  wire::DeleteTopicsRequest gone;
+  gone.topics.push_back({"a", {}});
+  send(gone, wire::DeleteTopicsRequest::api.last);
+  EXPECT_FALSE(answered(asked));
+  disk.complete_all();
+  EXPECT_EQ(response<wire::MetadataResponse>(asked, about).topics.at(0).partitions.size(), 2u);
+}
+
 TEST_F(Topics, ADeletedTopicIsGoneAndItsNameMayComeBackEmpty) {
   create_topic("a");
   produce("a");
