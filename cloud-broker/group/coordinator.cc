@@ -48,54 +48,41 @@ std::string Coordinator::fresh_member_id(const std::string& prefix) {
   return id;
 }
 
-void Coordinator::schedule(Instant when, TimerKind kind, const std::string& group, const std::string& subject,
-                           std::uint64_t phase) {
-  timers_.push({when, next_timer_++, kind, group, subject, phase});
-}
-
-Instant Coordinator::deadline() const { return timers_.empty() ? never : timers_.top().when; }
+Instant Coordinator::deadline() const { return timers_.first(); }
 
 void Coordinator::expire(At at, Effects& effects) {
   // A timer that fires may set one for this same instant; those wait for the next call, so that this ends.
-  const std::uint64_t until = next_timer_;
-  while (!timers_.empty() && timers_.top().when <= at.now && timers_.top().number < until) {
-    const Timer timer = timers_.top();
-    timers_.pop();
-    fire(at, timer, effects);
+  const std::uint64_t until = timers_.next_number();
+  Timers::About about;
+  while (timers_.take_due(at.now, until, about)) {
+    fire(at, about, effects);
     // A record must be replayed before the next decision: the caller comes back for what is still due.
     if (!effects.records.empty()) return;
   }
 }
 
-void Coordinator::fire(At at, const Timer& timer, Effects& effects) {
-  if (timer.kind == TimerKind::offsets) return expire_offsets(at, effects);
-  Group* group = find(timer.group);
-  if (group == nullptr) return;
-  switch (timer.kind) {
-    case TimerKind::session: return session_expired(at, *group, timer, effects);
-    case TimerKind::pending: {
-      const auto pending = group->pending.find(timer.subject);
-      if (pending == group->pending.end() || pending->second > at.now) return;
-      group->pending.erase(pending);
-      return try_complete_join(at, *group, effects);
-    }
-    case TimerKind::phase:
-      if (timer.phase == group->phase) phase_expired(at, *group, effects);
-      return;
-    case TimerKind::offsets: UNREACHABLE();
+void Coordinator::fire(At at, const Timers::About& about, Effects& effects) {
+  if (const auto* session = std::get_if<Timers::Session>(&about)) {
+    session_expired(at, *session->group, *session->member, effects);
+  } else if (const auto* pending = std::get_if<Timers::Pending>(&about)) {
+    Group& group = *pending->group;
+    const auto given = group.pending.find(*pending->id);
+    ASSERT(given != group.pending.end());  // G7
+    group.pending.erase(given);
+    try_complete_join(at, group, effects);
+  } else if (const auto* phase = std::get_if<Timers::Phase>(&about)) {
+    phase_expired(at, *phase->group, effects);
+  } else {
+    expire_offsets(at, effects);
   }
 }
 
-void Coordinator::session_expired(At at, Group& group, const Timer& timer, Effects& effects) {
-  Member* member = group.find(timer.subject);
-  // A timer of a member that left and came back under the same id is told from its present one by the order.
-  if (member == nullptr || member->order != timer.phase) return;
-  member->in_timer_queue = false;
+void Coordinator::session_expired(At at, Group& group, Member& member, Effects& effects) {
   // Who waits for our answer is alive, but for a new member whose join nobody seems to wait for any more.
-  const bool waiting = !member->is_new && (member->joining || member->syncing);
-  if (member->expires_at > at.now) return keep_until(group, *member, member->expires_at);
-  if (waiting) return keep_until(group, *member, at.now + member->session_timeout);
-  remove_member(at, group, member->id, ErrorCode::unknown_member_id, effects);
+  const bool waiting = !member.is_new && (member.joining || member.syncing);
+  if (member.expires_at > at.now) return keep_until(group, member, member.expires_at);
+  if (waiting) return keep_until(group, member, at.now + member.session_timeout);
+  remove_member(at, group, member.id, ErrorCode::unknown_member_id, effects);
   member_gone(at, group, effects);
 }
 
@@ -105,7 +92,7 @@ void Coordinator::phase_expired(At at, Group& group, Effects& effects) {
       // Members are still arriving: wait once more, but not beyond the rebalance time-out.
       preparing->member_added = false;
       preparing->initial_until = std::min(at.now + settings_.initial_rebalance_delay, preparing->deadline);
-      return schedule(preparing->initial_until, TimerKind::phase, group.id, {}, group.phase);
+      return timers_.set(group.phase_timer, preparing->initial_until, Timers::Phase{&group});
     }
     return complete_join(at, group, effects);
   }
@@ -120,6 +107,7 @@ void Coordinator::phase_expired(At at, Group& group, Effects& effects) {
 }
 
 void Coordinator::replay(const Record& record) {
+  tombstones_ += std::visit([](const auto& each) { return each.value ? 0U : 1U; }, record);
   if (const auto* offset = std::get_if<OffsetRecord>(&record)) return replay_offset(*offset);
   replay_group(std::get<GroupRecord>(record));
 }
@@ -169,7 +157,7 @@ void Coordinator::replay_group(const GroupRecord& record) {
     member.session_timeout = milliseconds(each.session_timeout_ms);
     if (says.protocol) member.protocols = {{*says.protocol, each.subscription}};
   }
-  // The phase stays: its timer looks in Stable too for members that have not synced.
+  // The timer stays: it looks in Stable too for members that have not synced.
   if (group.members.empty()) {
     group.state = Empty{};
   } else {
@@ -180,8 +168,9 @@ void Coordinator::replay_group(const GroupRecord& record) {
 void Coordinator::loaded(At at) {
   for (auto& [id, group] : groups_) {
     for (auto& [member_id, member] : group.members) touch(at, group, member);
+    held_bytes_ += group.held_bytes();
   }
-  schedule(at.now + settings_.expiry_check_period, TimerKind::offsets, {}, {}, 0);
+  timers_.set(offsets_timer_, at.now + settings_.expiry_check_period, Timers::Offsets{});
 }
 
 std::vector<Listed> Coordinator::list() const {
@@ -204,11 +193,15 @@ Described Coordinator::describe(const std::string& id) const {
   return made;
 }
 
+// A group with more offsets than one step may write goes in several: the client is told to ask again.
 ErrorCode Coordinator::remove(At, const std::string& id, Effects& effects) {
   const Group* group = find(id);
   if (group == nullptr) return ErrorCode::group_id_not_found;
   if (!group->members.empty() || !group->is<Empty>()) return ErrorCode::non_empty_group;
+  std::size_t bytes = 0;
   for (const auto& [key, offset] : group->offsets) {
+    bytes += offset_record_bytes(id, key.first);
+    if (bytes > settings_.step_bytes_max) return ErrorCode::coordinator_not_available;
     effects.records.push_back(OffsetRecord{{id, key.first, key.second}, std::nullopt});
   }
   effects.records.push_back(GroupRecord{id, std::nullopt});

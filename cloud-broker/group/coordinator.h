@@ -5,12 +5,12 @@
 // loaded() starts every member's session anew, so that members keep their ids and generation. Rules and
 // their numbers: README.md. Shard thread only; requests come checked for an empty group id.
 #include <map>
-#include <queue>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "cloud-broker/group/group.h"
+#include "cloud-broker/group/timers.h"
 #include "cloud-broker/group/types.h"
 #include "common/base/prng.h"
 
@@ -30,17 +30,18 @@ class Coordinator {
   std::vector<ErrorCode> leave(At at, const std::string& group, const std::vector<LeaveMember>& members,
                                Effects& effects);
 
-  // One error per partition, in order. That a partition exists is the caller's check.
+  // One error per partition, in order. That a partition exists is the caller's check. Of a partition that is named
+  // several times the last counts, as in Kafka. More than step_bytes_max: 28, and nothing is committed.
   std::vector<ErrorCode> commit(At at, const CommitRequest& request, Effects& effects);
   // Nothing where nothing is committed. Valid until the next step.
   const CommittedOffset* committed(const std::string& group, const std::string& topic, PartitionIndex partition) const;
-  std::vector<std::pair<std::pair<std::string, PartitionIndex>, CommittedOffset>> committed(
-      const std::string& group) const;
+  const Offsets* committed(const std::string& group) const;
 
   std::vector<Listed> list() const;
   Described describe(const std::string& group) const;
   ErrorCode remove(At at, const std::string& group, Effects& effects);
-  // KIP-496: forgets offsets of a group; 86 (given as such) where members subscribe to the topic.
+  // KIP-496: forgets offsets of a group; 86 (given as such) where members subscribe to the topic. More than
+  // step_bytes_max: 28, and nothing is forgotten.
   std::vector<ErrorCode> remove_offsets(At at, const std::string& group,
                                         const std::vector<std::pair<std::string, PartitionIndex>>& partitions,
                                         Effects& effects);
@@ -58,27 +59,17 @@ class Coordinator {
 
   std::size_t groups() const { return groups_.size(); }
   std::size_t members() const;
+  std::size_t timers() const { return timers_.size(); }
 
  private:
-  enum class TimerKind : unsigned char { session, pending, phase, offsets };
-  struct Timer {
-    Instant when;
-    std::uint64_t number;  // orders those of one instant
-    TimerKind kind;
-    std::string group, subject;
-    std::uint64_t phase = 0;
-    bool operator>(const Timer& other) const { return when != other.when ? when > other.when : number > other.number; }
-  };
-
   Group* find(const std::string& id);
   const Group* find(const std::string& id) const;
   Group* find_or_create(const std::string& id);  // nothing where there are too many
   std::string fresh_member_id(const std::string& prefix);
-  void schedule(Instant when, TimerKind kind, const std::string& group, const std::string& subject,
-                std::uint64_t phase);
 
   // join.cc
-  bool room_for(const Group& group, const JoinRequest& request);
+  bool room_for(const Group& group, std::size_t bytes, std::size_t replaced);
+  bool room_for(const Group& group, const JoinRequest& request, const Member* replaced);
   void join_new(At at, Group& group, Token token, const JoinRequest& request, Effects& effects);
   void join_known(At at, Group& group, Token token, const JoinRequest& request, Effects& effects);
   void join_static(At at, Group& group, Token token, const JoinRequest& request, Effects& effects);
@@ -103,27 +94,33 @@ class Coordinator {
 
   // membership.cc
   ErrorCode check_member(const Group& group, const Who& who) const;
+  bool room_for_shares(const Group& group, const SyncRequest& request);
   ErrorCode leave_one(Group& group, const LeaveMember& leaving, Effects& effects, At at);
 
   // offsets.cc
   ErrorCode check_commit(At at, Group* group, const CommitRequest& request);
   void expire_offsets(At at, Effects& effects);
+  bool expire_offsets_of(At at, const Group& group, std::size_t& bytes, Effects& effects) const;
   bool offset_expired(const Group& group, const std::string& topic, const CommittedOffset& offset, WallMillis wall,
                       const std::optional<std::set<std::string>>& subscribed) const;
 
   // coordinator.cc
-  void fire(At at, const Timer& timer, Effects& effects);
-  void session_expired(At at, Group& group, const Timer& timer, Effects& effects);
+  void fire(At at, const Timers::About& about, Effects& effects);
+  void session_expired(At at, Group& group, Member& member, Effects& effects);
   void phase_expired(At at, Group& group, Effects& effects);
   void replay_offset(const OffsetRecord& record);
   void replay_group(const GroupRecord& record);
 
   Settings settings_;
   Prng prng_;
+  Timers timers_;
+  Timers::Handle offsets_timer_;
   std::map<std::string, Group> groups_;
-  std::priority_queue<Timer, std::vector<Timer>, std::greater<>> timers_;
-  std::uint64_t next_timer_ = 0;
-  std::size_t joined_bytes_ = 0;  // of members, at least what they hold
+  std::size_t held_bytes_ = 0;  // of members, at least what they hold
+  // Where the expiry of offsets goes on; and of the tombstones that were replayed, how many there are if the log took
+  // the last ones.
+  std::string expire_from_;
+  std::uint64_t tombstones_ = 0, tombstones_awaited_ = 0;
 };
 
 }  // namespace edgelog::broker::group

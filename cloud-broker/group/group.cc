@@ -19,6 +19,13 @@ const char* Group::state_name() const {
   return names[state.index()];
 }
 
+std::size_t metadata_bytes(const std::string& client_id, const std::string& client_host,
+                           const std::optional<std::string>& instance_id, const std::vector<Protocol>& protocols) {
+  std::size_t sum = client_id.size() + client_host.size() + (instance_id ? instance_id->size() : 0);
+  for (const Protocol& each : protocols) sum += each.name.size() + each.metadata.size();
+  return sum;
+}
+
 Member* Group::find(const std::string& member_id) {
   const auto at = members.find(member_id);
   return at == members.end() ? nullptr : &at->second;
@@ -63,11 +70,15 @@ Duration Group::rebalance_timeout() const {
   return longest;
 }
 
-std::size_t Group::metadata_bytes() const {
+std::size_t Group::held_bytes() const {
+  std::size_t sum = assigned_bytes();
+  for (const auto& [key, member] : members) sum += member.metadata_bytes();
+  return sum;
+}
+
+std::size_t Group::assigned_bytes() const {
   std::size_t sum = 0;
-  for (const auto& [key, member] : members) {
-    for (const Protocol& each : member.protocols) sum += each.name.size() + each.metadata.size();
-  }
+  for (const auto& [key, member] : members) sum += member.assignment.size();
   return sum;
 }
 

@@ -8,9 +8,14 @@
 #include <variant>
 #include <vector>
 
+#include "cloud-broker/group/timers.h"
 #include "cloud-broker/group/types.h"
 
 namespace edgelog::broker::group {
+
+// What a client sends of itself at its join.
+std::size_t metadata_bytes(const std::string& client_id, const std::string& client_host,
+                           const std::optional<std::string>& instance_id, const std::vector<Protocol>& protocols);
 
 struct Member {
   std::string id;
@@ -27,9 +32,10 @@ struct Member {
   std::optional<Token> syncing;   // its SyncGroup that waits for the leader's
   bool must_sync = false;         // was told to sync in this generation and has not
   Instant expires_at = never;     // session, or the join time-out of a new member
-  bool in_timer_queue = false;
+  Timers::Handle timer;           // looks not after that, and waits again if it is early
 
   const Buffer* metadata_for(const std::string& protocol) const;
+  std::size_t metadata_bytes() const { return group::metadata_bytes(client_id, client_host, instance_id, protocols); }
 };
 
 struct Empty {};
@@ -43,6 +49,8 @@ struct CompletingRebalance {};  // until the leader has synced; who does not syn
 struct Stable {};
 using State = std::variant<Empty, PreparingRebalance, CompletingRebalance, Stable>;
 
+using Offsets = std::map<std::pair<std::string, PartitionIndex>, CommittedOffset>;
+
 struct Group {
   std::string id;
   std::string protocol_type;  // empty: offsets without members (a "simple" group)
@@ -51,11 +59,11 @@ struct Group {
   WallMillis state_since{-1};
   State state = Empty{};
   std::map<std::string, Member> members;
-  std::map<std::string, std::string> instances;  // instance id -> member id
-  std::map<std::string, Instant> pending;        // ids given out by MEMBER_ID_REQUIRED, and when they expire
-  std::map<std::pair<std::string, PartitionIndex>, CommittedOffset> offsets;
+  std::map<std::string, std::string> instances;   // instance id -> member id
+  std::map<std::string, Timers::Handle> pending;  // ids given out by MEMBER_ID_REQUIRED, until they expire
+  Offsets offsets;
   std::uint64_t next_order = 0;
-  std::uint64_t phase = 0;  // counts rebalances' steps, so that a timer of an earlier one is known as such
+  Timers::Handle phase_timer;  // ends the wait for joins or for syncs; another state sets another or none
 
   template <class S>
   bool is() const {
@@ -72,7 +80,8 @@ struct Group {
   std::string choose_protocol() const;
   bool all_joined() const;
   Duration rebalance_timeout() const;  // the longest of the members'
-  std::size_t metadata_bytes() const;
+  std::size_t held_bytes() const;      // what its members sent, and were assigned
+  std::size_t assigned_bytes() const;  // the latter
   std::size_t size() const { return members.size() + pending.size(); }
   // Topics that members of a consumer group subscribe to; nothing where that cannot be known.
   std::optional<std::set<std::string>> subscribed_topics() const;

@@ -52,32 +52,38 @@ void Coordinator::join(At at, Token token, const JoinRequest& request, Effects& 
   }
 }
 
-// The count of all groups' bytes only grows with each join; when it is beyond the bound it is taken anew.
-bool Coordinator::room_for(const Group& group, const JoinRequest& request) {
-  std::size_t bytes = request.client_id.size();
-  for (const Protocol& each : request.protocols) bytes += each.name.size() + each.metadata.size();
-  if (group.metadata_bytes() + bytes > settings_.member_bytes_max) return false;
-  if (joined_bytes_ + bytes > settings_.bytes_max) {
-    joined_bytes_ = 0;
-    for (const auto& [id, each] : groups_) joined_bytes_ += each.metadata_bytes();
-    if (joined_bytes_ + bytes > settings_.bytes_max) return false;
+// The count of all groups' bytes only grows; when it is beyond the bound it is taken anew. What does not grow is never
+// refused, so that a group which the log holds beyond the bound can go on.
+bool Coordinator::room_for(const Group& group, std::size_t bytes, std::size_t replaced) {
+  if (bytes <= replaced) return true;
+  if (group.held_bytes() - replaced + bytes > settings_.member_bytes_max) return false;
+  if (held_bytes_ + bytes > settings_.bytes_max) {
+    held_bytes_ = 0;
+    for (const auto& [id, each] : groups_) held_bytes_ += each.held_bytes();
+    if (held_bytes_ - replaced + bytes > settings_.bytes_max) return false;
   }
-  joined_bytes_ += bytes;
+  held_bytes_ += bytes;
   return true;
+}
+
+bool Coordinator::room_for(const Group& group, const JoinRequest& request, const Member* replaced) {
+  const std::size_t bytes =
+      metadata_bytes(request.client_id, request.client_host, request.who.instance_id, request.protocols);
+  return room_for(group, bytes, replaced != nullptr ? replaced->metadata_bytes() : 0);
 }
 
 void Coordinator::join_new(At at, Group& group, Token token, const JoinRequest& request, Effects& effects) {
   const auto& instance = request.who.instance_id;
   if (instance && group.instances.contains(*instance)) return join_static(at, group, token, request, effects);
-  if (group.size() >= settings_.members_max || !room_for(group, request)) {
+  if (group.size() >= settings_.members_max || !room_for(group, request, nullptr)) {
     return refuse(effects, token, {}, ErrorCode::group_max_size_reached);
   }
   const std::string id = fresh_member_id(instance ? *instance : request.client_id);
   if (!instance && request.knows_member_id_required) {
     // KIP-394: the id is given first, so that a client that repeats its join is not two members.
     const Instant until = at.now + request.session_timeout;
-    group.pending[id] = until;
-    schedule(until, TimerKind::pending, group.id, id, 0);
+    const auto given = group.pending.try_emplace(id).first;
+    timers_.set(given->second, until, Timers::Pending{&group, &given->first});
     return refuse(effects, token, id, ErrorCode::member_id_required);
   }
   add_member(at, group, token, request, id, effects);
@@ -86,7 +92,7 @@ void Coordinator::join_new(At at, Group& group, Token token, const JoinRequest& 
 void Coordinator::join_known(At at, Group& group, Token token, const JoinRequest& request, Effects& effects) {
   const std::string& id = request.who.member_id;
   if (!request.who.instance_id && group.pending.contains(id)) {
-    if (group.members.size() >= settings_.members_max || !room_for(group, request)) {
+    if (group.members.size() >= settings_.members_max || !room_for(group, request, nullptr)) {
       group.pending.erase(id);
       return refuse(effects, token, {}, ErrorCode::group_max_size_reached);
     }
@@ -97,7 +103,7 @@ void Coordinator::join_known(At at, Group& group, Token token, const JoinRequest
   }
   Member& member = group.members.at(id);
   const bool same = member.protocols == request.protocols;
-  if (!same && !room_for(group, request)) return refuse(effects, token, id, ErrorCode::group_max_size_reached);
+  if (!room_for(group, request, &member)) return refuse(effects, token, id, ErrorCode::group_max_size_reached);
   if (group.is<CompletingRebalance>() && same) {
     // Its answer was lost. The leader needs the members once more.
     touch(at, group, member);
@@ -156,6 +162,8 @@ void Coordinator::rejoin(At at, Group& group, Member& member, Token token, const
 void Coordinator::join_static(At at, Group& group, Token token, const JoinRequest& request, Effects& effects) {
   const std::string old_id = group.instances.at(*request.who.instance_id);
   if (group.is<Empty>()) return refuse(effects, token, {}, ErrorCode::unknown_member_id);
+  if (!room_for(group, request, &group.members.at(old_id)))
+    return refuse(effects, token, {}, ErrorCode::group_max_size_reached);
   const bool same = group.members.at(old_id).protocols == request.protocols ||
                     (group.protocol && request.protocols.front().name == *group.protocol &&
                      group.members.at(old_id).metadata_for(*group.protocol) != nullptr &&
@@ -190,7 +198,6 @@ void Coordinator::replace_static(At at, Group& group, const std::string& old_id,
   member.must_sync = false;
   member.id = fresh_member_id(*request.who.instance_id);
   member.order = group.next_order++;
-  member.in_timer_queue = false;
   take_over(member, request);
   if (group.leader == old_id) group.leader = member.id;
   group.instances[*request.who.instance_id] = member.id;

@@ -29,8 +29,11 @@ void Coordinator::sync(At at, Token token, const SyncRequest& request, Effects& 
   if (group->is<PreparingRebalance>()) return answer(ErrorCode::rebalance_in_progress);
 
   Member& member = group->members.at(request.who.member_id);
-  member.must_sync = false;
   touch(at, *group, member);
+  // The generation stays: its leader may hand in less. If it does not in time it goes, as if it had been silent.
+  if (group->is<CompletingRebalance>() && group->is_leader(member) && !room_for_shares(*group, request))
+    return answer(ErrorCode::group_max_size_reached);
+  member.must_sync = false;
   if (group->is<Stable>()) {
     effects.answers.push_back(
         {token, SyncResponse{ErrorCode::none, group->protocol_type, group->protocol, member.assignment}});
@@ -54,6 +57,12 @@ void Coordinator::sync(At at, Token token, const SyncRequest& request, Effects& 
                                SyncResponse{ErrorCode::none, group->protocol_type, group->protocol, each.assignment}});
   }
   effects.records.push_back(GroupRecord{group->id, std::move(snapshot)});
+}
+
+bool Coordinator::room_for_shares(const Group& group, const SyncRequest& request) {
+  std::size_t bytes = 0;
+  for (const auto& [id, share] : request.assignments) bytes += group.members.contains(id) ? share.size() : 0;
+  return room_for(group, bytes, group.assigned_bytes());
 }
 
 ErrorCode Coordinator::heartbeat(At at, const std::string& id, const Who& who) {

@@ -10,7 +10,7 @@ namespace edgelog::broker::group {
 void Coordinator::enter(At at, Group& group, State state) {
   group.state = std::move(state);
   group.state_since = at.wall;
-  ++group.phase;
+  group.phase_timer.cancel();
 }
 
 void Coordinator::begin_rebalance(At at, Group& group, Effects& effects) {
@@ -31,7 +31,7 @@ void Coordinator::begin_rebalance(At at, Group& group, Effects& effects) {
   }
   const Instant first_look = preparing.initial ? preparing.initial_until : preparing.deadline;
   enter(at, group, preparing);
-  schedule(first_look, TimerKind::phase, group.id, {}, group.phase);
+  timers_.set(group.phase_timer, first_look, Timers::Phase{&group});
   try_complete_join(at, group, effects);
 }
 
@@ -49,8 +49,7 @@ void Coordinator::complete_join(At at, Group& group, Effects& effects) {
     // Only static members that are away: they keep their place until their sessions end.
     auto& preparing = std::get<PreparingRebalance>(group.state);
     preparing = PreparingRebalance{at.now + group.rebalance_timeout()};
-    ++group.phase;
-    return schedule(preparing.deadline, TimerKind::phase, group.id, {}, group.phase);
+    return timers_.set(group.phase_timer, preparing.deadline, Timers::Phase{&group});
   }
   next_generation(at, group, effects);
 }
@@ -87,7 +86,7 @@ void Coordinator::next_generation(At at, Group& group, Effects& effects) {
   }
   group.protocol = group.choose_protocol();
   enter(at, group, CompletingRebalance{});
-  schedule(at.now + group.rebalance_timeout(), TimerKind::phase, group.id, {}, group.phase);
+  timers_.set(group.phase_timer, at.now + group.rebalance_timeout(), Timers::Phase{&group});
   for (auto& [id, member] : group.members) {
     member.assignment.clear();
     if (!member.joining) continue;  // static, and away
@@ -126,14 +125,13 @@ void Coordinator::touch(At at, Group& group, Member& member) {
   keep_until(group, member, at.now + member.session_timeout);
 }
 
-// A member has one timer in the queue at most: it looks when it fires whether the member has been heard of
-// since, so that a heartbeat costs nothing.
+// A member's timer looks when it fires whether the member has been heard of since, so that a heartbeat costs
+// nothing; only an earlier end moves it.
 void Coordinator::keep_until(Group& group, Member& member, Instant when) {
   const bool earlier = when < member.expires_at;
   member.expires_at = when;
-  if (member.in_timer_queue && !earlier) return;
-  member.in_timer_queue = true;
-  schedule(when, TimerKind::session, group.id, member.id, member.order);
+  if (member.timer.set() && !earlier) return;
+  timers_.set(member.timer, when, Timers::Session{&group, &member});
 }
 
 }  // namespace edgelog::broker::group

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -59,6 +60,13 @@ struct GroupRecord {
   std::optional<GroupSnapshot> value;  // none: the group is gone
   bool operator==(const GroupRecord&) const = default;
 };
+
+// Bytes that the record of an offset takes in the log, at most.
+constexpr std::size_t offset_record_bytes(std::string_view group, std::string_view topic,
+                                          std::string_view metadata = {}) {
+  constexpr std::size_t fixed = 80;  // all fields of key and value, and what a batch puts around them
+  return fixed + group.size() + topic.size() + metadata.size();
+}
 
 using Record = std::variant<OffsetRecord, GroupRecord>;
 

@@ -25,10 +25,14 @@ struct Settings {
   Duration expiry_check_period = seconds(600);
   std::size_t groups_max = 10'000;          // per coordinator
   std::size_t members_max = 1'000;          // per group, pending ones too
-  std::size_t member_bytes_max = 16 << 20;  // subscriptions of a group's members together
+  std::size_t member_bytes_max = 16 << 20;  // subscriptions and assignments of a group's members together
   std::size_t bytes_max = 32 << 20;         // and of all groups of a coordinator
   std::size_t offset_metadata_max = 4096;   // Kafka's offset.metadata.max.bytes
   std::size_t offsets_max = 100'000;        // per group
+  // Records of offsets that one request may write: four times what Kafka takes (its max.message.bytes), and a small
+  // part of what the partition does. A name of 32 KiB is in each of them.
+  std::size_t step_bytes_max = 4 << 20;
+  std::size_t expiry_bytes_max = 1 << 20;  // and one look for old offsets, which then goes on
 };
 
 // Both clocks of the step: timers count by `now`, records carry `wall`.

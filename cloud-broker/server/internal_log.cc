@@ -8,6 +8,7 @@ namespace edgelog::broker {
 namespace {
 constexpr std::size_t read_bytes = 1 << 20;
 constexpr std::size_t plain_bytes_max = 256 << 20;
+constexpr std::int16_t record_list_too_large = 18;  // as the partition answers a batch above its segment.bytes
 
 std::optional<Bytes> view(const std::optional<Buffer>& value) {
   return value ? std::optional<Bytes>(*value) : std::nullopt;
@@ -16,6 +17,10 @@ std::optional<Bytes> view(const std::optional<Buffer>& value) {
 
 AppendResult InternalLog::append(Partition& partition, std::span<const LogRecord> records, WallMillis wall) {
   ASSERT(!records.empty());
+  // Asked before the batch is there: it may be more than a batch can be at all.
+  std::size_t bytes = record::header_bytes;
+  for (const LogRecord& each : records) bytes += record::BatchBuilder::record_bytes(Bytes(each.key), view(each.value));
+  if (bytes > static_cast<std::size_t>(partition.settings().segment_bytes)) return {.error = record_list_too_large};
   builder_.reset();
   for (const LogRecord& each : records) builder_.append(wall.value(), Bytes(each.key), view(each.value));
   Buffer batch = builder_.finish({}, compressor_);

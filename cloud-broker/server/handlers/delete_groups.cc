@@ -1,5 +1,6 @@
 // DeleteGroups (42), versions 0-2: forgets a group without members, with its offsets. Answered once durable.
-// Refuses per group: 30, 68 (has members), 69 (no such group), 15.
+// Refuses per group: 30, 68 (has members), 69 (no such group), 15 (also where it has more offsets than go at once:
+// asked again it goes on).
 #include "common/wire/delete_groups.h"
 
 #include "cloud-broker/server/handlers/collect.h"

@@ -1,6 +1,6 @@
 // OffsetCommit (8), versions 1-9, answered once the offsets are durable.
-// Refuses all: 30, 24 (only where a member commits), 22, 25, 27, 82, 15; per partition: 29, 3 (no such
-// partition), 12 (metadata too long).
+// Refuses all: 30, 24 (only where a member commits), 22, 25, 27, 82, 15, 28 (too much at once); per partition: 29, 3
+// (no such partition), 12 (metadata too long).
 #include "common/wire/offset_commit.h"
 
 #include <algorithm>

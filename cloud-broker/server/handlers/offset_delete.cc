@@ -1,5 +1,6 @@
 // OffsetDelete (47), version 0 (KIP-496): forgets offsets that a group committed. Answered once durable.
-// Refuses: 30, 24, 69 (no such group); per partition: 29, 3, 86 (a member subscribes to the topic).
+// Refuses: 30, 24, 69 (no such group); per partition: 29, 3, 86 (a member subscribes to the topic), 28 (too
+// much at once: nothing is deleted).
 #include "common/wire/offset_delete.h"
 
 #include "cloud-broker/server/handlers/group_shared.h"

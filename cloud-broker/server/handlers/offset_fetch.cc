@@ -28,39 +28,76 @@ OutPartition answer_one(PartitionIndex index, const group::CommittedOffset* comm
   return out;
 }
 
-std::vector<OutTopic> all_topics(const group::Coordinator* coordinator, const std::string& group) {
-  std::vector<OutTopic> topics;
-  if (coordinator == nullptr) return topics;
-  for (const auto& [key, offset] : coordinator->committed(group)) {
+// What the response may still take.
+struct Room {
+  std::size_t partitions = response_partitions_max, bytes = response_bytes_max;
+
+  // False: too much, now and for whatever comes after.
+  bool take(const group::CommittedOffset* committed) {
+    const std::size_t more = committed != nullptr ? committed->metadata.size() : 0;
+    if (partitions == 0 || more > bytes) {
+      partitions = 0;
+      return false;
+    }
+    --partitions;
+    bytes -= more;
+    return true;
+  }
+};
+
+// Asked for with less it can be told. Version 1 has errors of partitions only, and what it is not told of it takes for
+// never committed: there those that were reached say it.
+void refuse_too_large(Response::Group& group, wire::Version version) {
+  group.error_code = ErrorCode::coordinator_not_available;
+  if (version >= 2) group.topics.clear();
+  for (auto& topic : group.topics) {
+    for (auto& each : topic.partitions) {
+      each = answer_one(each.partition_index, nullptr);
+      each.error_code = group.error_code;
+    }
+  }
+}
+
+// False: there is no room for all of it.
+bool add_all(const group::Offsets* committed, Room& room, std::vector<OutTopic>& topics) {
+  if (committed == nullptr) return true;
+  for (const auto& [key, offset] : *committed) {
     if (topics.empty() || topics.back().name != key.first) topics.emplace_back().name = key.first;
+    if (!room.take(&offset)) return false;
     topics.back().partitions.push_back(answer_one(key.second, &offset));
   }
-  return topics;
+  return true;
+}
+
+bool add_wanted(const World& world, const Context& context, const Request::Group& wanted,
+                const group::Coordinator* coordinator, Room& room, std::vector<OutTopic>& topics) {
+  for (const auto& topic : *wanted.topics) {
+    auto& to = topics.emplace_back();
+    to.name = topic.name;
+    const bool allowed = world.authorizer.allows(context, Operation::describe, Resource::topic, topic.name);
+    for (const PartitionIndex index : topic.partition_indexes) {
+      const bool known = allowed && coordinator != nullptr;
+      const auto* committed = known ? coordinator->committed(wanted.group_id, topic.name, index) : nullptr;
+      if (!room.take(committed)) return false;
+      to.partitions.push_back(answer_one(index, committed));
+      if (!allowed) to.partitions.back().error_code = ErrorCode::topic_authorization_failed;
+    }
+  }
+  return true;
 }
 
 Response::Group answer_group(const World& world, const Context& context, const Request::Group& wanted,
-                             const group::Coordinator* coordinator) {
+                             const group::Coordinator* coordinator, Room& room) {
   Response::Group out;
   out.group_id = wanted.group_id;
   if (!world.authorizer.allows(context, Operation::describe, Resource::group, wanted.group_id)) {
     out.error_code = ErrorCode::group_authorization_failed;
     return out;
   }
-  if (!wanted.topics) {
-    out.topics = all_topics(coordinator, wanted.group_id);
-    return out;
-  }
-  for (const auto& topic : *wanted.topics) {
-    auto& to = out.topics.emplace_back();
-    to.name = topic.name;
-    const bool allowed = world.authorizer.allows(context, Operation::describe, Resource::topic, topic.name);
-    for (const PartitionIndex index : topic.partition_indexes) {
-      const bool known = allowed && coordinator != nullptr;
-      to.partitions.push_back(
-          answer_one(index, known ? coordinator->committed(wanted.group_id, topic.name, index) : nullptr));
-      if (!allowed) to.partitions.back().error_code = ErrorCode::topic_authorization_failed;
-    }
-  }
+  const auto* committed = coordinator != nullptr ? coordinator->committed(wanted.group_id) : nullptr;
+  const bool whole = wanted.topics ? add_wanted(world, context, wanted, coordinator, room, out.topics)
+                                   : add_all(committed, room, out.topics);
+  if (!whole) refuse_too_large(out, context.version);
   return out;
 }
 
@@ -95,19 +132,12 @@ void flatten(Response& response) {
 void handle_offset_fetch(World& world, const Context& context, const wire::OffsetFetchRequest& request) {
   const auto collected = collect<Response>(world, context);
   const std::vector<Request::Group> wanted = wanted_groups(request, context.version);
-  std::size_t partitions = 0;
+  Room room;
   collected->response.groups.resize(wanted.size());
   if (context.version < 8) collected->finish = flatten;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     const auto look = [&](const group::Coordinator* coordinator) {
-      Response::Group& group = collected->response.groups[i];
-      if (partitions > response_partitions_max) {
-        group.group_id = wanted[i].group_id;
-        group.error_code = ErrorCode::coordinator_not_available;  // asked for alone it can be told
-      } else {
-        group = answer_group(world, collected->context(), wanted[i], coordinator);
-        for (const auto& topic : group.topics) partitions += topic.partitions.size();
-      }
+      collected->response.groups[i] = answer_group(world, collected->context(), wanted[i], coordinator, room);
     };
     if (!world.groups.ready()) {
       look(nullptr);

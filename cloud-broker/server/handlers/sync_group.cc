@@ -1,5 +1,6 @@
 // SyncGroup (14), versions 0-5: the leader's assignments become durable, then every member gets its own.
-// Refuses: 30, 24, 25, 22, 27, 23 (the protocol that v5 must name is not the group's), 82, 15.
+// Refuses: 30, 24, 25, 22, 27, 23 (the protocol that v5 must name is not the group's), 82, 15, 81 (more assignments
+// than a group may hold: the generation stays, and the leader may hand in less).
 #include "common/wire/sync_group.h"
 
 #include "cloud-broker/server/handlers/group_shared.h"
