@@ -1,6 +1,6 @@
 #pragma once
 // Few descriptors for many files: opens by key on use, closes the one longest unused. A FileId is good until
-// the next get(). Shard thread only.
+// the next get(); those of the latest `open_max` files asked for are all good. Shard thread only.
 #include <cstdint>
 #include <list>
 #include <map>

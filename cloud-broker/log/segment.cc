@@ -45,6 +45,10 @@ std::string misfit(const record::BatchHeader& header, Offset next, bool holes) {
   return {};
 }
 
+bool reaches_beyond(const record::BatchHeader& header, Offset end) {
+  return header.base_offset >= end || header.next_offset() > end;  // the former: else the sum may overflow
+}
+
 Result<WalkResult> walk(port::Disk& disk, port::FileId file, const WalkPlan& plan, const WalkVisitor& visit) {
   Window window(disk, file, plan.to);
   WalkResult at{WalkStop::end, plan.from, plan.next, {}};

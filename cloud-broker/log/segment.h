@@ -62,6 +62,9 @@ using WalkVisitor = std::function<bool(const record::BatchHeader& header, std::u
 // Goes over the headers of batches. Errors: the disk's only.
 Result<WalkResult> walk(port::Disk& disk, port::FileId file, const WalkPlan& plan, const WalkVisitor& visit);
 
+// Whether the batch has offsets at or after `end`. Of a batch that is not checked they may be any.
+bool reaches_beyond(const record::BatchHeader& header, Offset end);
+
 // Not empty: why these bytes, which begin with a header, cannot be a batch that follows `next`.
 std::string misfit(const record::BatchHeader& header, Offset next, bool holes);
 

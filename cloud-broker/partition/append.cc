@@ -217,6 +217,10 @@ void PartitionLog::damage(std::string why) {
   context_.metrics.damaged_partitions.set(context_.metrics.damaged_partitions.value() + 1);
 }
 
+std::function<bool()> PartitionLog::removal() const {
+  return [this, alive = std::weak_ptr<bool>(alive_)] { return alive.expired() || removed; };
+}
+
 void PartitionLog::forget_files() {
   for (auto& segment : segments) context_.files.close(segment.key);
 }

@@ -61,12 +61,14 @@ disklog::FlushedPosition StoreState::flushed_position(const PartitionLog& log) c
   return out;
 }
 
-void StoreState::sync_in_background(std::vector<port::FileId> files, std::vector<std::string> directories) {
+void StoreState::sync_in_background(std::vector<port::FileId> files, std::vector<std::string> directories,
+                                    std::function<bool()> removed) {
   ++checkpoint_->outstanding;
   disk_.sync(std::move(files), std::move(directories), port::Urgency::background,
-             [this, alive = alive_, run = checkpoint_->id](Status status) {
+             [this, alive = alive_, run = checkpoint_->id, removed = std::move(removed)](Status status) {
                if (!*alive || failed_) return;
-               if (!status) return fail(std::move(status).error());
+               const bool gone = !status && status.error().code == Code::not_found && removed && removed();
+               if (!status && !gone) return fail(std::move(status).error());
                if (checkpoint_ && checkpoint_->id == run) checkpoint_synced();  // not one that was given up
              });
 }
@@ -80,7 +82,7 @@ void StoreState::sync_segments(PartitionLog& log) {
     if (segment.named && segment.synced >= bytes) continue;
     auto file = log.file(segment);
     if (!file) return fail(std::move(file).error());
-    sync_in_background({*file}, segment.named ? std::vector<std::string>{} : directories);
+    sync_in_background({*file}, segment.named ? std::vector<std::string>{} : directories, log.removal());
     checkpoint_->when_synced.push_back([&log, base = segment.info.base, version = segment.info.version, bytes] {
       Segment* const synced = log.removed ? nullptr : log.find_segment(base);
       if (synced == nullptr || synced->info.version != version) return;
@@ -95,7 +97,7 @@ void StoreState::sync_segments(PartitionLog& log) {
     if (snapshot <= log.durable_snapshot || snapshot > written) continue;
     auto file = disk_.open(log.snapshot_path(snapshot), port::OpenMode::existing);
     if (!file) return fail(std::move(file).error());
-    sync_in_background({*file}, directories);
+    sync_in_background({*file}, directories, log.removal());
     disk_.close(*file);
     newest = snapshot;
   }
@@ -144,7 +146,7 @@ Status StoreState::write_manifests(int twin) {
     if (!file) return std::move(file).error();
     std::vector<std::string> directories{log->path()};
     if (!log->named) directories.emplace_back(disklog::partitions_directory);
-    sync_in_background({*file}, std::move(directories));
+    sync_in_background({*file}, std::move(directories), log->removal());
     disk_.close(*file);
   }
   return Ok{};

@@ -32,7 +32,9 @@ class Rewriter {
         disklog::walk(context_.disk, file, plan, [&](const record::BatchHeader& header, std::uint64_t position) {
           batch.resize(header.total_bytes());
           auto got = context_.disk.read(file, position, batch);
-          if (!got)
+          if (disklog::reaches_beyond(header, from.info.end))
+            failed = Error{Code::corrupt, log_.segment_path(from.info) + ": offsets beyond the end of the segment"};
+          else if (!got)
             failed = std::move(got).error();
           else if (*got != batch.size())
             failed = Error{Code::corrupt, "cut short"};
@@ -290,7 +292,8 @@ Status PartitionLog::rewrite_group(Offset base, Offset group_end, WallMillis wal
                      [this, alive = std::weak_ptr<bool>(alive_), made_info = made.info, versions](Status status) {
                        if (!alive.lock()) return;
                        --compacting;
-                       if (!status) return context_.fail(std::move(status).error());
+                       const bool gone = !status && status.error().code == Code::not_found && removed;
+                       if (!status && !gone) return context_.fail(std::move(status).error());
                        named = true;
                        swap_in(made_info, versions);
                        end_pass();

@@ -1,6 +1,7 @@
 #pragma once
 // The state of one partition and what can be done to it; the Store drives it. See README.md for the invariants.
 // Shard thread only.
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -64,6 +65,8 @@ class PartitionLog {
   std::string path() const { return disklog::partition_path(id); }
   std::string segment_path(const disklog::SegmentInfo& info) const;
   std::string snapshot_path(Offset end) const;
+  // Whether it was removed by then; may be asked when it is no more.
+  std::function<bool()> removal() const;
   void forget_files();  // closes descriptors, of a partition that goes
   Segment* find_segment(Offset base);
   Offset newest_snapshot() const { return snapshots.empty() ? Offset{-1} : snapshots.back(); }

@@ -40,10 +40,12 @@ Result<disklog::SegmentIndex*> PartitionLog::index_of(Segment& segment) {
   const disklog::WalkPlan plan{0, segment.info.size, segment.info.base, segment.info.compacted, segment.info.size};
   auto walked =
       disklog::walk(context_.disk, *opened, plan, [&](const record::BatchHeader& header, std::uint64_t position) {
+        if (disklog::reaches_beyond(header, segment.info.end)) return false;  // before L2 is believed of it
         index->add(header, position);
         return true;
       });
   if (!walked) return std::move(walked).error();
+  if (walked->stop == disklog::WalkStop::enough) walked->why = "offsets beyond the end of the segment";
   // Compaction may have taken the last records.
   if (walked->stop != disklog::WalkStop::end ||
       (segment.info.compacted ? walked->next > segment.info.end : walked->next != segment.info.end))

@@ -20,7 +20,9 @@ bool StoreState::plan_part(RoundPlan& plan, PartitionLog& log, std::uint32_t& di
   const std::size_t count = std::min(log.pending.size(), chunks_max);
   std::uint64_t bytes = 0;
   for (std::size_t i = 0; i < count; ++i) bytes += log.pending[i].bytes.size();
-  const bool may_direct = direct_count < context.config.direct_partitions_max;
+  // Their files are all open when the round's sync begins.
+  const bool may_direct =
+      direct_count < context.config.direct_partitions_max && plan.direct_files + count <= context.config.open_files_max;
   const bool fits = plan.inline_bytes + bytes <= journal_->payload_bytes_max();
   const bool direct = may_direct && (bytes >= context.config.direct_bytes || !fits);
   if (!direct && !fits) return false;
@@ -37,10 +39,12 @@ bool StoreState::plan_part(RoundPlan& plan, PartitionLog& log, std::uint32_t& di
     else
       plan.payload.push_back(chunk.bytes);
   }
-  if (direct)
+  if (direct) {
     ++direct_count;
-  else
+    plan.direct_files += count;
+  } else {
     plan.inline_bytes += bytes;
+  }
   plan.parts.push_back(std::move(part));
   plan.chunks.push_back(count);
   return true;
@@ -72,12 +76,25 @@ Status StoreState::write_segments(RoundPlan& plan) {
       if (!file) return std::move(file).error();
       const Bytes bytes = chunk.bytes;
       TRY(disk_.write(*file, chunk.position, {&bytes, 1}));
-      if (plan.parts[i].direct.empty()) continue;
+    }
+  }
+  return name_direct(plan);
+}
+
+// What of segments the round's sync covers. Only now: the cache may have closed what was written first, for others.
+Status StoreState::name_direct(RoundPlan& plan) {
+  for (std::size_t i = 0; i < plan.parts.size(); ++i) {
+    if (plan.parts[i].direct.empty()) continue;
+    PartitionLog& log = *plan.parts[i].log;
+    for (std::size_t n = 0; n < plan.chunks[i]; ++n) {
+      Segment& segment = *log.find_segment(log.pending[n].segment);
+      auto file = log.file(segment);
+      if (!file) return std::move(file).error();
       plan.files.push_back(*file);
-      context.metrics.direct_bytes.add(bytes.size());
+      context.metrics.direct_bytes.add(log.pending[n].bytes.size());
       if (!segment.named) plan.directories.push_back(log.path());
     }
-    if (!plan.parts[i].direct.empty() && !log.named) plan.directories.emplace_back(disklog::partitions_directory);
+    if (!log.named) plan.directories.emplace_back(disklog::partitions_directory);
   }
   return Ok{};
 }

@@ -1,5 +1,6 @@
 #pragma once
 // The Store's inside: rounds, checkpoints, recovery, maintenance. Shard thread only.
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -50,10 +51,12 @@ class StoreState {
     std::vector<port::FileId> files;
     std::vector<std::string> directories;
     std::uint64_t inline_bytes = 0;
+    std::size_t direct_files = 0;
   };
   RoundPlan plan_round();
   bool plan_part(RoundPlan& plan, PartitionLog& log, std::uint32_t& direct_count);
   Status write_segments(RoundPlan& plan);
+  Status name_direct(RoundPlan& plan);
   void begin_round(RoundPlan plan);
   void end_round(Status status);
   void remove_doomed(const std::vector<std::string>& doomed);
@@ -78,7 +81,9 @@ class StoreState {
     int stage = 0;
   };
   void begin_checkpoint(bool clean = false);
-  void sync_in_background(std::vector<port::FileId> files, std::vector<std::string> directories);
+  // `removed`: tells whether the partition was meanwhile, with the directories that are its own.
+  void sync_in_background(std::vector<port::FileId> files, std::vector<std::string> directories,
+                          std::function<bool()> removed = {});
   void checkpoint_synced();
   void checkpoint_stage();
   void sync_segments(PartitionLog& log);

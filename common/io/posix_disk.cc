@@ -14,6 +14,8 @@
 #include <cstring>
 #include <filesystem>
 #include <map>
+#include <mutex>
+#include <optional>
 #include <utility>
 
 #include "common/io/loop.h"
@@ -43,19 +45,48 @@ struct Descriptor {
   ~Descriptor() { ::close(fd); }
   const int fd;
   const std::string path;
+  std::mutex syncing;
 };
 using DescriptorPtr = std::shared_ptr<Descriptor>;
 
-Status sync_file(const Descriptor& file) {
-  if (::fdatasync(file.fd) != 0) return failure("fdatasync", file.path, errno);
+// The first sync that failed, of any file: final for all of them, so that none is called durable afterwards. Any
+// thread.
+class FirstFailure {
+ public:
+  Status status() {
+    if (!happened_) return Ok{};
+    const std::scoped_lock hold(mutex_);
+    return *error_;
+  }
+  Error note(Error error) {
+    const std::scoped_lock hold(mutex_);
+    if (!error_) error_ = error;
+    happened_ = true;
+    return error;
+  }
+
+ private:
+  std::atomic<bool> happened_{false};
+  std::mutex mutex_;
+  std::optional<Error> error_;
+};
+
+// One after the other, and none after a failure: Linux tells of pages that it could not write once per open file, so
+// that the second one who asks would hear Ok for his own among them.
+Status sync_file(Descriptor& file, FirstFailure& first) {
+  const std::scoped_lock hold(file.syncing);
+  TRY(first.status());
+  if (::fdatasync(file.fd) != 0) return first.note(failure("fdatasync", file.path, errno));
   return Ok{};
 }
 
-Status sync_path(const std::string& path) {
+Status sync_path(const std::string& path, FirstFailure& first) {
+  TRY(first.status());
   const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return failure("open", path, errno);
+  if (fd < 0 && errno == ENOENT) return failure("open", path, ENOENT);  // no failure of the disk
+  if (fd < 0) return first.note(failure("open", path, errno));
   const Descriptor directory(fd, path);
-  if (::fsync(fd) != 0) return failure("fsync", path, errno);
+  if (::fsync(fd) != 0) return first.note(failure("fsync", path, errno));
   return Ok{};
 }
 
@@ -68,9 +99,11 @@ struct Request {
   std::mutex mutex;
   Status status = Ok{};
 
+  // The first failure is told; a directory that is gone hides none.
   void note(Status result) {
+    if (result) return;
     const std::scoped_lock hold(mutex);
-    if (status && !result) status = std::move(result);
+    if (status || status.error().code == Code::not_found) status = std::move(result);
   }
 };
 
@@ -82,11 +115,12 @@ struct PosixDisk::State {
   std::string full(std::string_view path) const {
     return path.empty() ? directory : directory + "/" + std::string(path);
   }
-  Descriptor& file(FileId id) {
+  const DescriptorPtr& descriptor(FileId id) {
     const auto it = files.find(id.value());
     ASSERT(it != files.end());
-    return *it->second;
+    return it->second;
   }
+  Descriptor& file(FileId id) { return *descriptor(id); }
 
   // The directory's own name. One that is there may be of a start that died before it was durable.
   Status sync_name() {
@@ -94,10 +128,11 @@ struct PosixDisk::State {
     if (!path.has_filename()) path = path.parent_path();  // a slash at the end
     const std::string parent = path.parent_path().string();
     if (!made && ::access(parent.c_str(), R_OK) != 0) return Ok{};  // somebody else made it, and cares for it
-    return noted(sync_path(parent));
+    return noted(sync_path(parent, failure));
   }
   Status noted(Status status) {
-    if (!status) sync_failed = true;
+    if (status) status = failure.status();
+    if (!status && status.error().code != Code::not_found) sync_failed = true;
     return status;
   }
 
@@ -108,6 +143,7 @@ struct PosixDisk::State {
   DescriptorPtr lock;
   std::uint32_t next = 1;
   Durations syncs;
+  FirstFailure failure;
   SyncPool pool;  // last: its threads end before what they use
 };
 
@@ -255,28 +291,31 @@ Status PosixDisk::lock(std::string_view path) {
 void PosixDisk::sync(std::vector<FileId> files, std::vector<std::string> directories, port::Urgency urgency,
                      Done done) {
   auto request = std::make_shared<Request>();
-  for (const FileId id : files) request->files.push_back(state_->files.at(id.value()));
+  for (const FileId id : files) request->files.push_back(state_->descriptor(id));
   for (const auto& d : directories) request->directories.push_back(state_->full(d));
   request->done = std::move(done);
   request->left = std::max<std::size_t>(1, request->files.size());
-  const auto finish = [request, post = state_->post] {
+  const auto finish = [request, post = state_->post, &failure = state_->failure] {
     if (request->left.fetch_sub(1) != 1) return;
-    for (const auto& path : request->directories) request->note(sync_path(path));
+    for (const auto& path : request->directories) request->note(sync_path(path, failure));
+    request->note(failure.status());
     post([request] { request->done(std::move(request->status)); });
   };
   if (request->files.empty()) state_->pool.run(urgency, finish);
   for (const auto& file : request->files) {
-    state_->pool.run(urgency, [request, file, finish, &syncs = state_->syncs] {
+    state_->pool.run(urgency, [request, file, finish, &syncs = state_->syncs, &failure = state_->failure] {
       const Instant began = boottime_now();
-      request->note(sync_file(*file));
+      request->note(sync_file(*file, failure));
       syncs.observe(boottime_now() - began);
       finish();
     });
   }
 }
 
-Status PosixDisk::sync_now(FileId file) { return state_->noted(sync_file(state_->file(file))); }
-Status PosixDisk::sync_directory(std::string_view path) { return state_->noted(sync_path(state_->full(path))); }
+Status PosixDisk::sync_now(FileId file) { return state_->noted(sync_file(state_->file(file), state_->failure)); }
+Status PosixDisk::sync_directory(std::string_view path) {
+  return state_->noted(sync_path(state_->full(path), state_->failure));
+}
 const Durations& PosixDisk::syncs() const { return state_->syncs; }
 bool PosixDisk::sync_failed() const { return state_->sync_failed; }
 

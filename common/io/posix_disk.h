@@ -1,7 +1,7 @@
 #pragma once
 // Disk on a directory of the file system. Syncs run on a few threads of its own, fdatasync each, and
 // complete through `post`, which brings work to the shard's thread (Loop::post). Background syncs leave
-// at least one thread free for rounds.
+// at least one thread free for rounds. After one that failed all fail.
 #include <functional>
 #include <memory>
 #include <string>

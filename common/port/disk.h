@@ -62,12 +62,13 @@ class Disk {
   virtual Status lock(std::string_view path) = 0;
 
   // Makes all these durable, files before directories; `done` is called once, later, on the shard's thread,
-  // with the first failure if there was one.
+  // with the first failure if there was one. Code::not_found: a directory is gone, and with it what there was to be
+  // synced; the others are durable all the same, else their failure is told instead.
   using Done = std::function<void(Status)>;
   virtual void sync(std::vector<FileId> files, std::vector<std::string> directories, Urgency urgency, Done done) = 0;
   // The same, waiting for it: at start and at the end only.
   virtual Status sync_now(FileId file) = 0;
-  virtual Status sync_directory(std::string_view path) = 0;
+  virtual Status sync_directory(std::string_view path) = 0;  // Code::not_found: as above
 };
 
 }  // namespace edgelog::port

@@ -276,7 +276,12 @@ bool SimDisk::complete(std::size_t index) {
   for (const auto& file : pending.files) {
     if (!ignores(file.path, pending.when, file.path)) make_durable(file);
   }
+  Status status = Ok{};
   for (auto& [directory, count] : pending.directories) {
+    if (is_gone(directory)) {
+      status = error(Code::not_found, "open", directory, "no such directory");
+      continue;
+    }
     if (ignores(directory + "/", pending.when, with)) continue;
     const std::size_t already = unsynced_[directory].size();
     sync_names(directory, std::min(count, already));
@@ -287,7 +292,7 @@ bool SimDisk::complete(std::size_t index) {
         if (d == directory) n -= std::min(n, gone);
     }
   }
-  pending.done(Ok{});
+  pending.done(std::move(status));
   return true;
 }
 
@@ -309,6 +314,7 @@ Status SimDisk::sync_directory(std::string_view path) {
   note("sync", path);
   if (frozen_) return Ok{};
   ++sync_count_;
+  if (is_gone(path)) return error(Code::not_found, "open", path, "no such directory");
   if (ignores(std::string(path) + "/", SyncWhen::start, "")) return Ok{};
   const std::size_t count = unsynced_[std::string(path)].size();
   sync_names(std::string(path), count);

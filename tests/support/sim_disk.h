@@ -127,6 +127,7 @@ class SimDisk final : public port::Disk {
   static std::string parent(std::string_view path);
   Handle& handle(port::FileId file);
   NodePtr find(std::string_view path) const;
+  bool is_gone(std::string_view directory) const { return !directory.empty() && !find(directory); }
   void changed(std::string_view directory, Entry entry);
   void note(std::string_view operation, std::string_view path);
   bool ignores(std::string_view path, SyncWhen when, std::string_view with) const {

@@ -164,6 +164,24 @@ TEST(Store, BulkSkipsTheJournal) {
   EXPECT_EQ(testing::read_all(*world.store->find(partition_id(1))), 20);
 }
 
+TEST(Store, ARoundMayWriteMoreSegmentsThanMayBeOpen) {
+  StoreWorld world;
+  world.config.open_files_max = 64;
+  world.open();
+  constexpr int count = 100;
+  for (int n = 1; n <= count; ++n) {
+    // The first one is direct: its segment is synced with the round.
+    const std::size_t bytes = n == 1 ? world.config.direct_bytes : 20;
+    ASSERT_EQ(world.append(world.create(n), {.value_bytes = bytes}).error, 0);
+  }
+  world.commit();
+  ASSERT_FALSE(world.fatal);
+  EXPECT_GE(world.store->metrics().direct_bytes.value(), world.config.direct_bytes);
+  world.power_cut(Survival::nothing);
+  world.open();
+  for (int n = 1; n <= count; ++n) EXPECT_EQ(testing::read_all(*world.store->find(partition_id(n))), 1) << n;
+}
+
 TEST(Store, DuplicatesWaitForTheirCommit) {
   StoreWorld world;
   world.open();
@@ -194,6 +212,52 @@ TEST(Store, RemovedPartitionsLeaveNothing) {
   world.open();
   EXPECT_EQ(world.store->find(partition_id(1)), nullptr);
   EXPECT_NE(world.store->find(partition_id(2)), nullptr);
+}
+
+// A checkpoint's syncs wait, `completed` of them are done, and a partition goes with its directory. False: the
+// checkpoint was over by then.
+bool remove_during_checkpoint(StoreWorld& world, std::size_t completed) {
+  world.open();
+  world.append(world.create(1), {});
+  world.append(world.create(2), {});
+  world.commit();
+  for (int i = 0; i < 2; ++i) {
+    world.now = world.now + seconds(3);
+    world.store->tick(world.now, world.wall);
+  }
+  for (std::size_t i = 0; i < completed; ++i) world.disk.complete();
+  if (world.disk.pending() == 0) return false;
+  world.store->remove(partition_id(1));
+  world.store->end_of_turn();
+  world.disk.complete(world.disk.first_of_round());
+  EXPECT_EQ(world.disk.list(disklog::partition_path(partition_id(1))).error().code, Code::not_found);
+  return true;
+}
+
+TEST(Store, ARemovalDuringACheckpointLeavesNothingToBeSynced) {
+  std::size_t completed = 0;
+  for (;; ++completed) {
+    StoreWorld world;
+    if (!remove_during_checkpoint(world, completed)) break;
+    world.disk.complete_all();
+    ASSERT_FALSE(world.fatal) << completed;
+    EXPECT_EQ(world.store->metrics().checkpoints.value(), 1u);
+    world.append(*world.store->find(partition_id(2)), {});
+    world.commit();
+    world.power_cut(Survival::nothing);
+    world.open();
+    EXPECT_EQ(world.store->find(partition_id(1)), nullptr);
+    EXPECT_EQ(testing::read_all(*world.store->find(partition_id(2))), 2);
+  }
+  EXPECT_GT(completed, 6u);  // segments, manifests twice, positions
+}
+
+TEST(Store, AFailedSyncOfARemovedPartitionIsFinalToo) {
+  StoreWorld world;
+  ASSERT_TRUE(remove_during_checkpoint(world, 0));
+  world.disk.fail_next_sync();
+  world.disk.complete();
+  EXPECT_TRUE(world.fatal);
 }
 
 TEST(Store, AFailedSyncIsFinal) {

@@ -98,15 +98,5 @@ TEST_F(PosixDiskTest, SyncsCompleteOnTheLoopEvenWhenTheFileWasClosed) {
   EXPECT_TRUE(disk_->sync_directory(""));
 }
 
-TEST_F(PosixDiskTest, AMissingDirectoryFailsItsSync) {
-  bool failed = false;
-  disk_->sync({}, {"none"}, Urgency::round, [&](Status status) {
-    failed = !status;
-    loop_.stop();
-  });
-  loop_.run();
-  EXPECT_TRUE(failed);
-}
-
 }  // namespace
 }  // namespace edgelog::io

@@ -78,6 +78,23 @@ TEST(SimDisk, ASyncCoversWhatWasWrittenBeforeItWasAskedFor) {
   EXPECT_EQ(text_of(disk, "a"), "1");
 }
 
+TEST(SimDisk, ASyncOfADirectoryThatIsGoneSaysSoAndTheRestIsSynced) {
+  SimDisk disk;
+  Prng random(1);
+  ASSERT_TRUE(disk.make_directory("d"));
+  const auto file = *disk.open("a", OpenMode::fresh);
+  write(disk, file, 0, "x");
+  Status told = Ok{};
+  disk.sync({file}, {"d", ""}, Urgency::background, [&](Status status) { told = std::move(status); });
+  ASSERT_TRUE(disk.remove("d"));
+  EXPECT_TRUE(disk.complete());
+  ASSERT_FALSE(told);
+  EXPECT_EQ(told.error().code, Code::not_found);
+  EXPECT_EQ(disk.sync_directory("d").error().code, Code::not_found);
+  disk.power_cut(random, Survival::nothing);
+  EXPECT_EQ(text_of(disk, "a"), "x");
+}
+
 TEST(SimDisk, FullDiskRefusesUnlessReserved) {
   SimDisk disk;
   disk.set_capacity(8192);
