@@ -87,11 +87,35 @@ Result<Sealed> read_twins(port::Disk& disk, SealedKind kind, std::string_view pa
   if (!a && !b) return a.error().code == Code::not_found ? std::move(b).error() : std::move(a).error();
   if (a && b) {
     const bool same = a->sequence == b->sequence && a->payload == b->payload;
-    auto& newer = a->sequence >= b->sequence ? a : b;
+    auto& newer = same || a->sequence < b->sequence ? b : a;
     newer->twice = same;
+    newer->copy = &newer == &a ? 0 : 1;
     return std::move(newer);
   }
-  return a ? std::move(a) : std::move(b);
+  auto& whole = a ? a : b;
+  whole->copy = a ? 0 : 1;
+  return std::move(whole);
+}
+
+namespace {
+Status write_durably(port::Disk& disk, const std::string& path, Bytes bytes) {
+  auto file = write_file(disk, path, bytes);
+  if (!file) return std::move(file).error();
+  auto synced = disk.sync_now(*file);
+  disk.close(*file);
+  return synced;
+}
+}  // namespace
+
+Status write_twins(port::Disk& disk, std::string_view path, Twins& twins, Bytes bytes) {
+  if (!twins.sure) {  // then the other one may be the durable one: the same bytes once more hurt neither
+    auto kept = read_file(disk, twin_path(path, twins.kept), sealed_bytes_max);
+    if (!kept) return std::move(kept).error();
+    TRY(write_durably(disk, twin_path(path, twins.kept), *kept));
+  }
+  for (const int twin : {twins.first(), twins.kept}) TRY(write_durably(disk, twin_path(path, twin), bytes));
+  twins = {};
+  return Ok{};
 }
 
 }  // namespace edgelog::broker::disklog

@@ -37,7 +37,8 @@ void StoreState::begin_checkpoint(bool clean) {
     if (log.segments_dirty || log.manifest_dirty) sync_segments(log);
     if (failed_) return;
   }
-  // Removed partitions: their directories were deleted when the removal became durable.
+  // Removed partitions: their directories were deleted when the removal became durable. Those of this round or earlier
+  // are over when the checkpoint is: see removed_.
   sync_in_background({}, {std::string(disklog::partitions_directory)});
   checkpoint_synced();
 }
@@ -119,29 +120,40 @@ void StoreState::checkpoint_stage() {
       written = write_manifests(0);
       break;
     case 2:
+      manifests_synced(0);
       written = write_manifests(1);
       if (written) written = write_checkpoint(0);
       break;
-    case 3: written = write_checkpoint(1); break;
+    case 3:
+      manifests_synced(1);
+      checkpoint_twins_.kept = checkpoint_twins_.first();
+      written = write_checkpoint(1);
+      break;
     default: return end_checkpoint();
   }
   if (!written) return abandon_checkpoint(written.error());
   checkpoint_synced();
 }
 
-Status StoreState::write_manifests(int twin) {
-  if (twin == 0) {
+// The copy that is durable must outlive the next write, also when this checkpoint is given up.
+void StoreState::manifests_synced(int turn) {
+  for (auto& written : checkpoint_->manifests) written.log->manifest_twins.kept = turn == 0 ? written.first : 1;
+}
+
+Status StoreState::write_manifests(int turn) {
+  if (turn == 0) {
     for (auto& [id, partition] : partitions) {
       PartitionLog& log = partition->log();
       if (!log.manifest_dirty || log.segments.empty()) continue;
       log.manifest_dirty = false;
       checkpoint_->manifests.push_back(
-          {&log, log.durable_snapshot,
+          {&log, log.durable_snapshot, log.manifest_twins.first(),
            disklog::seal(disklog::SealedKind::manifest, ++log.manifest_sequence, disklog::encode(log.manifest()))});
     }
   }
-  for (auto& [log, snapshot, bytes] : checkpoint_->manifests) {
+  for (auto& [log, snapshot, first, bytes] : checkpoint_->manifests) {
     if (log->removed) continue;
+    const int twin = turn == 0 ? first : 1 - first;
     auto file = disklog::write_file(disk_, disklog::twin_path(log->path() + "/manifest", twin), bytes);
     if (!file) return std::move(file).error();
     std::vector<std::string> directories{log->path()};
@@ -152,8 +164,8 @@ Status StoreState::write_manifests(int twin) {
   return Ok{};
 }
 
-Status StoreState::write_checkpoint(int twin) {
-  if (twin == 0) {
+Status StoreState::write_checkpoint(int turn) {
+  if (turn == 0) {
     disklog::Checkpoint state;
     state.epoch = context.identity.epoch;
     state.round = checkpoint_->round;
@@ -169,7 +181,8 @@ Status StoreState::write_checkpoint(int twin) {
     checkpoint_->checkpoint =
         disklog::seal(disklog::SealedKind::checkpoint, ++checkpoint_sequence_, disklog::encode(state));
   }
-  auto file = disklog::write_file(disk_, disklog::twin_path(disklog::checkpoint_slots, twin), checkpoint_->checkpoint);
+  const std::string path = disklog::twin_path(disklog::checkpoint_slots, checkpoint_twins_.first());
+  auto file = disklog::write_file(disk_, path, checkpoint_->checkpoint);
   if (!file) return std::move(file).error();
   sync_in_background({*file}, {""});
   disk_.close(*file);
@@ -178,6 +191,9 @@ Status StoreState::write_checkpoint(int twin) {
 
 void StoreState::end_checkpoint() {
   journal_->release(checkpoint_->round);
+  checkpoint_twins_ = {};
+  std::erase_if(removed_,
+                [this](const auto& each) { return each.second.round != 0 && each.second.round <= checkpoint_->round; });
   for (const auto& written : checkpoint_->manifests) written.log->confirmed_snapshot = written.snapshot;
   checkpoint_.reset();
   context.metrics.checkpoints.add();
@@ -208,6 +224,7 @@ void StoreState::end_checkpoint() {
 // No space for it: tried again when there is. Nothing was given up: the journal still holds all.
 void StoreState::abandon_checkpoint(const Error& error) {
   for (auto& written : checkpoint_->manifests) written.log->manifest_dirty = true;
+  for (auto& [id, removal] : removed_) removal.asked = false;
   checkpoint_.reset();
   checkpoint_again_ = false;
   sweep();

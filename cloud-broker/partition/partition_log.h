@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cloud-broker/log/manifest.h"
+#include "cloud-broker/log/sealed.h"
 #include "cloud-broker/log/segment_index.h"
 #include "cloud-broker/partition/context.h"
 #include "cloud-broker/partition/partition.h"
@@ -23,6 +24,7 @@ struct Segment {
   std::uint64_t synced = 0;                      // bytes known to be durable in the segment itself
   bool named = false;                            // its directory entry is durable
   std::unique_ptr<disklog::SegmentIndex> index;  // of closed ones: loaded on use
+  bool index_rebuilt = false;                    // from the segment, since a walk that began at its index failed
 };
 
 using LatestOffsets = std::map<std::string, Offset, std::less<>>;  // by record key
@@ -98,10 +100,11 @@ class PartitionLog {
   std::vector<PendingChunk> pending;
   std::uint64_t pending_bytes = 0;
   std::uint64_t manifest_sequence = 0;  // of the newest written
-  bool manifest_dirty = true;           // the manifest lacks something that the journal has
-  bool segments_dirty = true;           // segments hold something that no checkpoint covers
-  bool touched = false;                 // since it was opened
-  bool named = false;                   // the directory's own entry is durable
+  disklog::Twins manifest_twins;
+  bool manifest_dirty = true;  // the manifest lacks something that the journal has
+  bool segments_dirty = true;  // segments hold something that no checkpoint covers
+  bool touched = false;        // since it was opened
+  bool named = false;          // the directory's own entry is durable
 
  private:
   struct Spot {
@@ -121,6 +124,8 @@ class PartitionLog {
   void mark_time(std::int64_t append_ms);
   std::size_t segment_holding(Offset offset) const;
   Result<std::optional<Spot>> find_batch(Offset from);
+  Result<std::optional<Spot>> find_in(std::size_t number, Offset from);
+  bool doubt_index(Segment& segment);
   Result<std::optional<Buffer>> cut(const Spot& spot, std::size_t bytes_max, bool at_least_one, Offset limit,
                                     Offset& next);
   std::string judge(Bytes batch, const record::BatchHeader& header, Offset due, bool holes) const;

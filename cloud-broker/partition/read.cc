@@ -28,7 +28,9 @@ std::size_t PartitionLog::segment_holding(Offset offset) const {
 Result<disklog::SegmentIndex*> PartitionLog::index_of(Segment& segment) {
   if (segment.index) return segment.index.get();
   const std::string file_path = path() + "/" + disklog::index_name(segment.info.base, segment.info.version);
-  if (auto bytes = disklog::read_file(context_.disk, file_path, index_bytes_max)) {
+  const auto bytes = segment.index_rebuilt ? Result<Buffer>(Error{Code::corrupt, "index: doubted"})
+                                           : disklog::read_file(context_.disk, file_path, index_bytes_max);
+  if (bytes) {
     if (auto index = disklog::SegmentIndex::decode(*bytes, segment.info)) {
       segment.index = std::make_unique<disklog::SegmentIndex>(std::move(*index));
       return segment.index.get();
@@ -56,6 +58,43 @@ Result<disklog::SegmentIndex*> PartitionLog::index_of(Segment& segment) {
   return segment.index.get();
 }
 
+// An index is no source of truth: where what it tells leads to no batch, it is made anew once before that is damage.
+// False: it was, or cannot be, since not all of the segment is in its file.
+bool PartitionLog::doubt_index(Segment& segment) {
+  if (segment.index_rebuilt || disk_bytes(segment) != segment.info.size) return false;
+  LOG(warning, "{}: its index is made anew", segment_path(segment.info));
+  segment.index_rebuilt = true;
+  segment.index.reset();
+  for (auto& hint : hints_) hint = {};
+  return true;
+}
+
+// Nothing: it holds no batch at or after `from`.
+Result<std::optional<PartitionLog::Spot>> PartitionLog::find_in(std::size_t number, Offset from) {
+  Segment& segment = segments[number];
+  auto index = index_of(segment);
+  if (!index) return std::move(index).error();
+  const auto place = (*index)->find_offset(from);
+  auto opened = file(segment);
+  if (!opened) return std::move(opened).error();
+  std::optional<Spot> spot;
+  bool elsewhere = false;  // a batch before it may be the one, where offsets may jump
+  const std::uint64_t to = disk_bytes(segment);
+  const disklog::WalkPlan plan{place.position, to, place.offset, segment.info.compacted, to};
+  auto walked =
+      disklog::walk(context_.disk, *opened, plan, [&](const record::BatchHeader& header, std::uint64_t position) {
+        elsewhere = position == place.position && position > 0 && header.base_offset != place.offset;
+        if (header.next_offset() <= from && !elsewhere) return true;
+        spot = Spot{number, position, header.base_offset};
+        return false;
+      });
+  if (!walked) return std::move(walked).error();
+  if (walked->stop != disklog::WalkStop::bad && !elsewhere) return spot;
+  if (doubt_index(segment)) return find_in(number, from);
+  return Error{Code::corrupt, fmt::format("{} at byte {}: {}", segment_path(segment.info), walked->position,
+                                          elsewhere ? "another batch than the index tells of" : walked->why)};
+}
+
 // Nothing: the log holds no batch at or after `from` in this and later segments.
 Result<std::optional<PartitionLog::Spot>> PartitionLog::find_batch(Offset from) {
   for (std::size_t number = segment_holding(from); number < segments.size(); ++number) {
@@ -67,24 +106,8 @@ Result<std::optional<PartitionLog::Spot>> PartitionLog::find_batch(Offset from) 
           hint.key == segment.key && hint.offset == from && from >= segment.info.base && hint.position < to;
       if (good) return std::optional(Spot{number, hint.position, from});
     }
-    auto index = index_of(segment);
-    if (!index) return std::move(index).error();
-    const auto place = (*index)->find_offset(from);
-    auto opened = file(segment);
-    if (!opened) return std::move(opened).error();
-    std::optional<Spot> spot;
-    const disklog::WalkPlan plan{place.position, to, place.offset, segment.info.compacted, to};
-    auto walked =
-        disklog::walk(context_.disk, *opened, plan, [&](const record::BatchHeader& header, std::uint64_t position) {
-          if (header.next_offset() <= from) return true;
-          spot = Spot{number, position, header.base_offset};
-          return false;
-        });
-    if (!walked) return std::move(walked).error();
-    if (walked->stop == disklog::WalkStop::bad)
-      return Error{Code::corrupt,
-                   fmt::format("{} at byte {}: {}", segment_path(segment.info), walked->position, walked->why)};
-    if (spot) return spot;
+    auto spot = find_in(number, from);
+    if (!spot || *spot) return spot;
   }
   return std::optional<Spot>{};
 }
@@ -234,6 +257,16 @@ TimedOffset PartitionLog::offset_for_time(std::int64_t timestamp, Offset limit) 
             return !candidate;
           });
       if (!walked) return {.error = failed(walked.error())};
+      if (walked->stop == disklog::WalkStop::bad) {
+        if (!doubt_index(segments[number]))
+          return {.error =
+                      failed(Error{Code::corrupt, fmt::format("{} at byte {}: {}", segment_path(segments[number].info),
+                                                              walked->position, walked->why)})};
+        index = index_of(segments[number]);
+        if (!index) return {.error = failed(index.error())};
+        place = (*index)->find_time(timestamp);
+        continue;
+      }
       if (!candidate) break;
       auto found = record_for_time(number, *candidate, timestamp, limit);
       if (!found) return {.error = failed(found.error())};

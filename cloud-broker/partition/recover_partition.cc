@@ -14,9 +14,11 @@ namespace edgelog::broker {
 
 using disklog::MetaKind;
 
-bool PartitionRecovery::created(const Evidence& evidence) {
-  return std::any_of(evidence.changes.begin(), evidence.changes.end(),
-                     [](const auto* change) { return change->kind == static_cast<std::int8_t>(MetaKind::created); });
+const disklog::MetaEntry* PartitionRecovery::creation(const Evidence& evidence) {
+  const auto at = std::find_if(evidence.changes.begin(), evidence.changes.end(), [](const auto* change) {
+    return change->kind == static_cast<std::int8_t>(MetaKind::created);
+  });
+  return at == evidence.changes.end() ? nullptr : *at;
 }
 
 Status PartitionRecovery::run() {
@@ -44,6 +46,7 @@ Status PartitionRecovery::load_manifest() {
     // that only a checkpoint rules out whose second copy was begun.
     const bool sure = sealed->twice && evidence_.checkpoint && evidence_.checkpoint_twice &&
                       sealed->sequence <= evidence_.checkpoint->manifest;
+    log_.manifest_twins = {sealed->copy, sure};
     if (sure) damage_told_ = damage;
     log_.restore(std::move(manifest));
     if (!damage.empty()) log_.damage(std::move(damage));
@@ -55,10 +58,12 @@ Status PartitionRecovery::load_manifest() {
     if (evidence_.checkpoint && sealed->sequence < evidence_.checkpoint->manifest)
       log_.damage(fmt::format("manifest {} is older than the checkpoint's {}", sealed->sequence,
                               evidence_.checkpoint->manifest));
+    if (const auto* made = creation(evidence_); made != nullptr && applied < made->number)
+      log_.damage("its manifest is of an earlier partition of this id");
     log_.manifest_dirty = !sure;
   } else if (sealed || sealed.error().code == Code::corrupt || sealed.error().code == Code::not_found) {
     // Nothing readable: well if the journal tells of its creation, and no manifest was ever needed.
-    if (!created(evidence_) || (evidence_.checkpoint && evidence_.checkpoint->manifest > 0)) {
+    if (creation(evidence_) == nullptr || (evidence_.checkpoint && evidence_.checkpoint->manifest > 0)) {
       log_.damage("manifest: " + (sealed ? std::string("malformed") : sealed.error().what));
       log_.segments.clear();
       return Ok{};
@@ -72,6 +77,8 @@ Status PartitionRecovery::load_manifest() {
   }
   context_.last_change = std::max(context_.last_change, applied);
   if (log_.segments.empty()) log_.damage("no segments are known");
+  if (evidence_.mixed)
+    log_.damage("an earlier partition of this id was removed, and the checkpoint or the manifest may be of that one");
   return Ok{};
 }
 
@@ -164,7 +171,7 @@ Status PartitionRecovery::check_files() {
   auto names = context_.disk.list(log_.path());
   if (!names) {
     if (names.error().code != Code::not_found) return std::move(names).error();
-    if (!created(evidence_)) {
+    if (creation(evidence_) == nullptr) {
       log_.damage("its directory is missing");
       return Ok{};
     }
@@ -179,7 +186,13 @@ Status PartitionRecovery::check_files() {
       return Ok{};
     }
     wanted.insert(name);
-    wanted.insert(disklog::index_name(segment.info.base, segment.info.version));
+    const std::string index = disklog::index_name(segment.info.base, segment.info.version);
+    wanted.insert(index);
+    // Of an earlier life, which may have had as many bytes and other batches. It is no evidence, and must not come back
+    // once a checkpoint vouches for the segment.
+    if (vouched(segment) || !std::binary_search(names->begin(), names->end(), index)) continue;
+    TRY(context_.disk.remove(log_.path() + "/" + index));
+    names_changed_ = true;
   }
   for (const Offset snapshot : log_.snapshots) wanted.insert(disklog::snapshot_name(snapshot));
   if (evidence_.last_missing != 0) return Ok{};  // what seems left over may be all that is left
@@ -307,8 +320,10 @@ Status PartitionRecovery::walk_segments() {
   std::size_t untrue = std::erase_if(log_.epochs, [&](const auto& epoch) { return epoch.start >= log_.end; });
   untrue += std::erase_if(log_.marks, [&](const auto& mark) { return mark.offset > log_.end; });
   for (auto& horizon : log_.horizons) {
-    if (horizon.at > log_.end) ++untrue;
+    const auto told = horizon;
     horizon.at = std::min(horizon.at, log_.end);
+    horizon.before = std::min(horizon.before, horizon.at);  // who appends there from now on is not meant
+    if (!(horizon == told)) ++untrue;
   }
   if (untrue > 0) log_.manifest_dirty = true;
   log_.apply_horizons(log_.end);

@@ -18,7 +18,9 @@ struct JournalPiece {
 // What is known of a partition from outside its directory.
 struct Evidence {
   std::optional<disklog::FlushedPosition> checkpoint;
-  bool checkpoint_twice = false;                   // both of its copies were there
+  bool checkpoint_twice = false;  // both of its copies were there
+  bool removed = false;           // changes and pieces are what followed that
+  bool mixed = false;  // an earlier one of this id was removed, and what is known of the two cannot be told apart
   std::vector<const disklog::MetaEntry*> changes;  // in order
   std::vector<JournalPiece> pieces;                // in order
   bool clean = false;                              // the store was closed
@@ -32,7 +34,7 @@ class PartitionRecovery {
       : context_(context), log_(log), evidence_(evidence) {}
   // Errors: the disk's. Damage is a state of the partition, not an error.
   Status run();
-  static bool created(const Evidence& evidence);
+  static const disklog::MetaEntry* creation(const Evidence& evidence);  // nullptr: the journal has none
 
  private:
   Status load_manifest();

@@ -18,6 +18,7 @@ Result<disklog::Checkpoint> StoreState::read_checkpoint() {
   if (sealed && disklog::decode(sealed->payload, out)) {
     checkpoint_sequence_ = sealed->sequence;
     checkpoint_twice_ = sealed->twice;
+    checkpoint_twins_ = {sealed->copy, false};
     return out;
   }
   if (!sealed && sealed.error().code != Code::not_found && sealed.error().code != Code::corrupt)
@@ -60,9 +61,26 @@ Status StoreState::recover() {
   durable_round_ = round;
   context.metrics.partitions.set(static_cast<std::int64_t>(partitions.size()));
   TRY(write_recovered());
-  remove_doomed(std::exchange(context.doomed, {}));  // only now: what let them go may have been in the page cache only
-  return Ok{};
+  // Only now: what let them go may have been in the page cache only.
+  const auto doomed = std::exchange(context.doomed, {});
+  remove_doomed(doomed);
+  // One of the same id may be made at once, and must not find the files of the other after a power cut.
+  const bool directories =
+      std::any_of(doomed.begin(), doomed.end(), [](const auto& path) { return path.ends_with('/'); });
+  return directories ? disk_.sync_directory(disklog::partitions_directory) : Status{Ok{}};
 }
+
+namespace {
+
+// Of an id that was removed and made again only what follows the removal counts.
+void take_change(Evidence& about, const disklog::MetaEntry& change) {
+  if (change.kind != static_cast<std::int8_t>(disklog::MetaKind::removed)) return about.changes.push_back(&change);
+  about.removed = true;
+  about.changes.clear();
+  about.pieces.clear();
+}
+
+}  // namespace
 
 Status StoreState::recover_partitions(const disklog::Checkpoint& from, const disklog::JournalFound& found) {
   std::map<PartitionId, Evidence> evidence;
@@ -70,8 +88,7 @@ Status StoreState::recover_partitions(const disklog::Checkpoint& from, const dis
   for (const auto& round : found.rounds) {
     for (const auto& change : round.contents.meta) {
       context.last_change = std::max(context.last_change, change.number);
-      auto& about = evidence[change.partition];
-      about.changes.push_back(&change);
+      take_change(evidence[change.partition], change);
     }
     std::uint64_t at = round.payload_at;
     for (const auto& entry : round.contents.data) {
@@ -91,16 +108,18 @@ Status StoreState::recover_partitions(const disklog::Checkpoint& from, const dis
     about.checkpoint_twice = checkpoint_twice_;
     about.last_round = found.rounds.empty() ? 0 : found.rounds.back().round;
     about.last_missing = missing;
-    const bool removed = std::any_of(about.changes.begin(), about.changes.end(), [](const auto* change) {
-      return change->kind == static_cast<std::int8_t>(disklog::MetaKind::removed);
-    });
+    const bool removed = about.removed && about.changes.empty() && about.pieces.empty();
     const std::string path = disklog::partition_path(id);
     // Its creation was never durable, so neither was anything in it; or its removal was. Its files may be there.
-    const bool untold = !about.checkpoint && !PartitionRecovery::created(about) && missing == 0 && !no_checkpoint_;
+    const bool made = PartitionRecovery::creation(about) != nullptr;
+    const bool untold = !about.checkpoint && !about.removed && !made && missing == 0 && !no_checkpoint_;
     if (removed || untold) {
       context.doomed.push_back(path + "/");
       continue;
     }
+    // Made again before a checkpoint had left the earlier one behind.
+    about.mixed = about.removed && (about.checkpoint || !made);
+    if (about.mixed) about.checkpoint.reset();
     auto log = std::make_unique<PartitionLog>(context, id);
     TRY(PartitionRecovery(context, *log, about).run());
     partitions[id] = std::make_unique<Partition>(std::move(log));
@@ -115,19 +134,12 @@ Status StoreState::write_recovered() {
   state.round = durable_round_;
   state.generation = journal_->generation();
   state.change = context.last_change;
-  const auto write = [this](const std::string& path, Bytes bytes) -> Status {
-    auto file = disklog::write_file(disk_, path, bytes);
-    if (!file) return std::move(file).error();
-    auto synced = disk_.sync_now(*file);
-    disk_.close(*file);
-    return synced;
-  };
   for (auto& [id, partition] : partitions) {
     PartitionLog& log = partition->log();
     if (log.manifest_dirty && !log.segments.empty()) {
       const Buffer bytes =
           disklog::seal(disklog::SealedKind::manifest, ++log.manifest_sequence, disklog::encode(log.manifest()));
-      for (int twin : {0, 1}) TRY(write(disklog::twin_path(log.path() + "/manifest", twin), bytes));
+      TRY(disklog::write_twins(disk_, log.path() + "/manifest", log.manifest_twins, bytes));
       TRY(disk_.sync_directory(log.path()));
       log.manifest_dirty = false;
       log.named = true;
@@ -138,7 +150,7 @@ Status StoreState::write_recovered() {
   }
   TRY(disk_.sync_directory(disklog::partitions_directory));
   const Buffer bytes = disklog::seal(disklog::SealedKind::checkpoint, ++checkpoint_sequence_, disklog::encode(state));
-  for (int twin : {0, 1}) TRY(write(disklog::twin_path(disklog::checkpoint_slots, twin), bytes));
+  TRY(disklog::write_twins(disk_, disklog::checkpoint_slots, checkpoint_twins_, bytes));
   return disk_.sync_directory("");
 }
 

@@ -1,6 +1,7 @@
 #include "cloud-broker/partition/store.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "cloud-broker/partition/store_state.h"
 #include "common/base/assert.h"
@@ -35,6 +36,10 @@ Status StoreState::open(Instant now) {
 Result<Partition*> StoreState::create(const PartitionId& id, const TopicSettings& settings) {
   const std::string path = disklog::partition_path(id);
   if (partitions.contains(id)) return Error{Code::exists, "create " + path + ": exists"};
+  if (const auto gone = removed_.find(id); gone != removed_.end()) {
+    if (!std::exchange(gone->second.asked, true)) when_durable([this] { begin_checkpoint(); });
+    return Error{Code::exists, "create " + path + ": one of that id is being removed"};
+  }
   if (!context.has_room(64 << 10)) return Error{Code::full, "create " + path + ": no space"};
   if (auto names = disk_.list(path); names && !names->empty())
     return Error{Code::exists, "create " + path + ": one of that id is being removed"};
@@ -65,6 +70,8 @@ void StoreState::remove(const PartitionId& id) {
   log.forget_files();
   context.change(id, disklog::MetaKind::removed);
   context.doomed.push_back(log.path() + "/");
+  removed_[id] = {};
+  when_durable([this, id] { removed_[id].round = durable_round_; });
   if (!log.why_damaged.empty()) context.metrics.damaged_partitions.set(context.metrics.damaged_partitions.value() - 1);
   graveyard_.push_back(std::move(it->second));  // a round or checkpoint under way may still name it
   partitions.erase(it);

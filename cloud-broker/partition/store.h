@@ -75,7 +75,8 @@ class Store {
   const StoreIdentity& identity() const;
 
   // The partition must not exist. Durable with the next round, before anything that is appended to it.
-  // Code::full: refused for space. Code::exists.
+  // Code::full: refused for space. Code::exists; also for a moment after one of that id was removed: until a
+  // checkpoint, which a refused call begins, has left it behind.
   Result<Partition*> create(const PartitionId& id, const TopicSettings& settings);
   Partition* find(const PartitionId& id);  // nullptr: none
   // Gone for callers at once, on disk with the next round. Pointers to it are dead on return.

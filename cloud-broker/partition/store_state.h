@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cloud-broker/log/manifest.h"
+#include "cloud-broker/log/sealed.h"
 #include "cloud-broker/partition/context.h"
 #include "cloud-broker/partition/partition_log.h"
 
@@ -72,6 +73,7 @@ class StoreState {
     struct Written {
       PartitionLog* log;
       Offset snapshot;  // newest that it names
+      int first;        // copy to be written first
       Buffer bytes;     // sealed
     };
     std::vector<Written> manifests;
@@ -88,8 +90,10 @@ class StoreState {
   void checkpoint_stage();
   void sync_segments(PartitionLog& log);
   disklog::FlushedPosition flushed_position(const PartitionLog& log) const;
-  Status write_manifests(int twin);
-  Status write_checkpoint(int twin);
+  // turn 0: the copy that may be lost; 1: the other one, once that is synced.
+  Status write_manifests(int turn);
+  Status write_checkpoint(int turn);
+  void manifests_synced(int turn);
   void end_checkpoint();
   void abandon_checkpoint(const Error& error);
   bool anything_dirty() const;
@@ -104,10 +108,18 @@ class StoreState {
 
   void maintain(WallMillis wall);
 
+  // Of a removed partition, until no journal tells of it and no power cut brings its files back: a start would take one
+  // made of the same id meanwhile for the one that went.
+  struct Removal {
+    std::uint64_t round = 0;  // durable since; 0: not yet
+    bool asked = false;       // a checkpoint is to end it, since somebody wants the id
+  };
+
   port::Disk& disk_;
   StoreEvents events_;
   std::unique_ptr<disklog::Journal> journal_;
   std::vector<std::unique_ptr<Partition>> graveyard_;
+  std::map<PartitionId, Removal> removed_;
   std::optional<Round> round_;
   std::vector<std::function<void()>> waiters_;  // for the next round
   std::optional<CheckpointRun> checkpoint_;
@@ -115,6 +127,7 @@ class StoreState {
   bool blocked_ = false;  // a round waits for room in the journal
   bool failed_ = false, closing_ = false, closed_ = false, maybe_dirty_ = true, no_checkpoint_ = false;
   bool checkpoint_twice_ = false;  // as it was read at the start
+  disklog::Twins checkpoint_twins_;
   std::function<void(Status)> when_closed_;
   std::uint64_t checkpoint_ids_ = 0;
   std::uint64_t durable_round_ = 0, checkpoint_sequence_ = 0, rounds_at_tick_ = 0, bytes_at_checkpoint_ = 0;
