@@ -234,10 +234,14 @@ void SimDisk::sync_names(const std::string& directory, std::size_t count) {
   const std::size_t n = std::min(count, it->second.size());
   for (std::size_t i = 0; i < n; ++i) {
     for (auto& [name, node] : it->second[i].names) {
-      if (node)
+      if (node) {
         durable_names_[name] = node;
-      else
-        durable_names_.erase(name);
+        continue;
+      }
+      durable_names_.erase(name);
+      // What was in a directory goes with it: another one of its name begins empty.
+      durable_names_.erase(durable_names_.lower_bound(name + "/"), durable_names_.lower_bound(name + "0"));
+      if (!names_.contains(name)) unsynced_.erase(name);
     }
   }
   it->second.erase(it->second.begin(), it->second.begin() + static_cast<std::ptrdiff_t>(n));
