@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "common/base/assert.h"
 #include "common/record/batch.h"
 #include "common/record/check.h"
 
@@ -84,6 +85,20 @@ void StoreWorld::tick(Duration later) {
 void StoreWorld::idle_checkpoint() {
   tick(seconds(3));
   tick(seconds(3));
+}
+
+void StoreWorld::complete_background() {
+  while (disk.pending() > 1) disk.complete(disk.first_of_round() == 0 ? 1 : 0);
+}
+
+void StoreWorld::checkpoint_while_round_waits() {
+  for (int i = 0; i < 3; ++i) {
+    now = now + seconds(3);
+    store->tick(now, wall);
+  }
+  ASSERT(disk.pending() > 1);
+  complete_background();
+  disk.complete(0);
 }
 
 }  // namespace edgelog::testing

@@ -30,6 +30,8 @@ class StoreWorld {
   void commit();              // ends the turn and completes every sync
   void tick(Duration later);  // moves both clocks, ticks, and completes every sync
   void idle_checkpoint();
+  void complete_background();           // every sync but the one of the round that is under way
+  void checkpoint_while_round_waits();  // then ends the round too
 
   SimDisk disk;
   broker::StoreConfig config;

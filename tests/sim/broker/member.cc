@@ -73,7 +73,7 @@ void World::join(Member& member) {
                       "a member came in without an id, in a version that gives one first");
         model_.expect(id.empty() || response.member_id == id || model_.flips > 0, Check::generations,
                       fmt::format("{} joined again and is {} now", id, response.member_id));
-        group_.joined(model_, number, response.generation_id, response.member_id, response.leader);
+        group_.joined(model_, number, response.generation_id, response.member_id, response.leader, at_.now);
         std::vector<std::string> list;
         for (const auto& each : response.members) list.push_back(each.member_id);
         group_.listed(model_, response.generation_id, list);

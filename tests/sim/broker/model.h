@@ -145,7 +145,7 @@ class GroupModel {
  public:
   void restarted();
   void joined(Model& model, std::size_t number, std::int32_t generation, const std::string& id,
-              const std::string& leader);
+              const std::string& leader, Instant now);
   void synced(Model& model, std::int32_t generation, const std::string& id, const std::string& share);
   void accepted(Model& model, std::int32_t generation, std::string_view what);
   // What the leader is told: who is in.

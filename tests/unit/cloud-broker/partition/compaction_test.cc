@@ -192,7 +192,7 @@ TEST(Compaction, ABatchThatIsNotDurableIsNotTheLastOfItsProducer) {
     c.world.now = c.world.now + seconds(2);
     c.world.store->tick(c.world.now, c.world.wall);  // compacts
     ASSERT_GT(c.world.disk.pending(), 1u);
-    while (c.world.disk.pending() > 1) c.world.disk.complete(c.world.disk.first_of_round() == 0 ? 1 : 0);
+    c.world.complete_background();
     c.world.disk.complete();
     c.world.store->end_of_turn();
     c.world.power_cut(Survival::mixed);

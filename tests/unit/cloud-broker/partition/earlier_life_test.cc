@@ -25,13 +25,7 @@ TEST(EarlierLife, WhoAppendsBelowAHorizonThatWasAheadIsNotForgotten) {
   for (int i = 0; i < 4; ++i)  // behind the round that is under way
     world.append(p, {.producer = ProducerId{2 + i}, .epoch = 0, .sequence = 0});
   p.log().evict_producers(4);
-  for (int i = 0; i < 3; ++i) {
-    world.now = world.now + seconds(3);
-    world.store->tick(world.now, world.wall);
-  }
-  ASSERT_GT(world.disk.pending(), 1u);
-  while (world.disk.pending() > 1) world.disk.complete(world.disk.first_of_round() == 0 ? 1 : 0);
-  world.disk.complete(0);
+  world.checkpoint_while_round_waits();
   world.power_cut(Survival::nothing);
   world.open();
   Partition& after = *world.store->find(partition_id(1));

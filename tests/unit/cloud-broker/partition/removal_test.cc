@@ -25,6 +25,16 @@ Partition* make_again(StoreWorld& world, int number) {
   return nullptr;
 }
 
+// Three records and one more, a checkpoint between them or none.
+void begin(StoreWorld& world, bool checkpointed) {
+  world.open();
+  for (int i = 0; i < 3; ++i) world.append(i == 0 ? world.create(1) : *world.store->find(partition_id(1)), {});
+  world.commit();
+  if (checkpointed) world.idle_checkpoint();
+  world.append(*world.store->find(partition_id(1)), {});
+  world.commit();
+}
+
 bool refused(StoreWorld& world, int number) {
   const auto made = world.store->create(partition_id(number), {});
   return !made && made.error().code == Code::exists;
@@ -35,12 +45,7 @@ TEST(Removal, APartitionMadeAgainOutlivesTheNextStart) {
     for (const bool under_way : {false, true}) {  // a checkpoint that knows the earlier one
       for (const bool power : {false, true}) {
         StoreWorld world;
-        world.open();
-        for (int i = 0; i < 3; ++i) world.append(i == 0 ? world.create(1) : *world.store->find(partition_id(1)), {});
-        world.commit();
-        if (checkpointed) world.idle_checkpoint();
-        world.append(*world.store->find(partition_id(1)), {});
-        world.commit();
+        begin(world, checkpointed);
         for (int i = 0; under_way && i < 2; ++i) {
           world.now = world.now + seconds(3);
           world.store->tick(world.now, world.wall);
@@ -151,12 +156,7 @@ TEST(Removal, InAJournalTheLastCreationWinsOrIsDamageButIsNotDeleted) {
   const std::string path = disklog::partition_path(partition_id(1));
   for (const bool checkpointed : {false, true}) {
     StoreWorld world;
-    world.open();
-    for (int i = 0; i < 3; ++i) world.append(i == 0 ? world.create(1) : *world.store->find(partition_id(1)), {});
-    world.commit();
-    if (checkpointed) world.idle_checkpoint();
-    world.append(*world.store->find(partition_id(1)), {});
-    world.commit();
+    begin(world, checkpointed);
     world.kill();
     const auto names = world.disk.list(path);
     for (const auto& name : *names) ASSERT_TRUE(world.disk.remove(path + "/" + name));

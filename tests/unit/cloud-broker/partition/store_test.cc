@@ -460,13 +460,7 @@ TEST(Store, TheYoungestRecordIsOneThatIsThere) {
   world.append(p, {.timestamp = 1'000});
   world.store->end_of_turn();
   world.append(p, {.timestamp = 9'000});  // behind the round that is under way
-  for (int i = 0; i < 3; ++i) {
-    world.now = world.now + seconds(3);
-    world.store->tick(world.now, world.wall);
-  }
-  ASSERT_GT(world.disk.pending(), 1u);
-  while (world.disk.pending() > 1) world.disk.complete(world.disk.first_of_round() == 0 ? 1 : 0);
-  world.disk.complete(0);
+  world.checkpoint_while_round_waits();
   world.power_cut(Survival::nothing);
   world.open();
   Partition& after = *world.store->find(partition_id(1));
