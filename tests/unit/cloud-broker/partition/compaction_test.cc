@@ -262,8 +262,10 @@ struct CompactedAndFlipped : Compacted {
   }
   // Beyond one segment, so that it is closed.
   void fill() {
-    for (std::uint64_t i = 0; i < 5 * interval / 1000; ++i)
-      put("key " + std::to_string(next_++), std::string(1000, 'v'), {.timestamp = 1000 + next_});
+    for (std::uint64_t i = 0; i < 5 * interval / 1000; ++i) {
+      ++next_;
+      put("key " + std::to_string(next_), std::string(1000, 'v'), {.timestamp = 1000 + next_});
+    }
   }
   void expect_refused_alone() {
     EXPECT_NE(p->damage().find("beyond the end"), std::string::npos) << p->damage();
