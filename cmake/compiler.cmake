@@ -29,6 +29,10 @@ if(EDGELOG_SANITIZE)
   endif()
 endif()
 
+# Tests themselves are not optimised where what they test is sanitized: they compile in half the time.
+add_library(edgelog_test_flags INTERFACE)
+target_compile_options(edgelog_test_flags INTERFACE $<$<CONFIG:Debug>:-O0>)
+
 find_program(EDGELOG_MOLD mold)
 if(EDGELOG_MOLD AND NOT CMAKE_INTERPROCEDURAL_OPTIMIZATION)
   target_link_options(edgelog_flags INTERFACE -fuse-ld=mold)

@@ -123,19 +123,26 @@ void MetadataLog::perform(MetadataDecision decision, WallMillis wall, Done done)
     return;
   }
   const auto& record = std::get<TopicRecord>(*decision.record);
+  if (!record.value || controller_.find(record.name) != nullptr) return write(record, wall, std::move(done));
+  switch (remains(record.name)) {
+    case Remains::nothing: return write(record, wall, std::move(done));
+    case Remains::on_their_way: return postpone(record, std::move(done));
+    case Remains::unwritten:
+      return done(ErrorCode::kafka_storage_error, "What belonged to an earlier topic of this name is not removed yet.");
+  }
+}
+
+void MetadataLog::postpone(const TopicRecord& record, Done done) {
+  if (postponed_.size() >= postponed_max)
+    return done(ErrorCode::request_timed_out, "An earlier topic of this name is being deleted.");
+  postponed_.push_back({record, std::move(done)});
+}
+
+void MetadataLog::write(const TopicRecord& record, WallMillis wall, Done done) {
   const Topic* known = controller_.find(record.name);
   const std::int32_t had = known != nullptr ? known->partitions : 0;
   const Topic before = known != nullptr ? *known : Topic{record.name, {}, 0, {}};
   Topic after = before;
-  const Remains left = record.value && known == nullptr ? remains(record.name) : Remains::nothing;
-  if (left == Remains::unwritten)
-    return done(ErrorCode::kafka_storage_error, "What belonged to an earlier topic of this name is not removed yet.");
-  if (left == Remains::on_their_way && postponed_.size() >= postponed_max)
-    return done(ErrorCode::request_timed_out, "An earlier topic of this name is being deleted.");
-  if (left == Remains::on_their_way) {
-    postponed_.push_back({record, std::move(done)});
-    return;
-  }
   if (record.value) {
     after = {record.name, record.value->id, record.value->partitions, record.value->config};
     // Before the record, so that the topic is never visible without its partitions.
@@ -145,11 +152,11 @@ void MetadataLog::perform(MetadataDecision decision, WallMillis wall, Done done)
     }
   }
   Offset commit_at;
-  if (const ErrorCode error = append(*decision.record, wall, commit_at); error != ErrorCode::none) {
+  if (const ErrorCode error = append(record, wall, commit_at); error != ErrorCode::none) {
     if (record.value) remove_partitions(after, had);
     return done(error, "The cluster metadata could not be written.");
   }
-  controller_.replay(*decision.record);
+  controller_.replay(record);
   const bool changes = record.value && known != nullptr, removes = !record.value;
   if (removes) leaving_.insert(record.name);
   uncommitted_[record.name] = commit_at;

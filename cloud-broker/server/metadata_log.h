@@ -49,6 +49,10 @@ class MetadataLog {
   Partition& partition() { return *partition_; }
 
  private:
+  // A creation, until nothing remains of its predecessor.
+  void postpone(const TopicRecord& record, Done done);
+  // The record of a topic, its partitions before it, and the answer once it is committed.
+  void write(const TopicRecord& record, WallMillis wall, Done done);
   Status create_partitions(const Topic& topic, std::int32_t from);
   void remove_partitions(const Topic& topic, std::int32_t from);
   Status align_store();

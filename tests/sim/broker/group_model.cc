@@ -20,9 +20,10 @@ void GroupModel::joined(Model& model, std::size_t number, std::int32_t generatio
   const auto whose = ids_.try_emplace(id, number).first;
   model.expect(whose->second == number, Check::generations, "two members have the id " + id);
   if (model.flips > 0) return;
-  // All went and nothing was kept: another group. Of its first generations nobody may have heard (seed 106466).
+  // All went and nothing was kept: another group. Of its first generations nobody may have heard (seed 106466), nor
+  // of the earlier group's of that number (seed 141314).
   const auto known = leaders_.find(generation);
-  const bool again = generation <= seen_ && known != leaders_.end() && known->second != leader &&
+  const bool again = generation <= seen_ && (known == leaders_.end() || known->second != leader) &&
                      std::none_of(alive_.begin(), alive_.end(),
                                   [&](const auto& each) { return each.first != id && surely_in(each.first, now); });
   if ((generation == 1 || again) && !model.has_offsets("crew") && seen_ > 1) {

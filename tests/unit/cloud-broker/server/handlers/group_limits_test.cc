@@ -101,6 +101,29 @@ TEST_F(GroupLimits, AfterAGroupThatIsTooLargeNoOtherIsToldOf) {
   EXPECT_EQ(groups.at(2).error_code, ErrorCode::coordinator_not_available);
 }
 
+// In more than one batch of tombstones: together they are larger than a segment.
+TEST_F(GroupLimits, ADeletedTopicTakesAnyNumberOfOffsetsAlong) {
+  create_topic("a", 100);
+  const std::vector<std::int32_t> all = first(100);
+  for (auto next = all.begin(); next != all.end(); next += 25) {
+    const auto got =
+        ask<wire::OffsetCommitResponse>(commit_request(longest, {next, next + 25})).topics.at(0).partitions;
+    ASSERT_EQ(got.back().error_code, ErrorCode::none);
+  }
+  wire::AlterConfigsRequest smaller;
+  smaller.resources.push_back({2, "__consumer_offsets", {{"cleanup.policy", "compact"}, {"segment.bytes", "2000000"}}});
+  ASSERT_EQ(ask<wire::AlterConfigsResponse>(smaller).topics.at(0).error_code, ErrorCode::none);
+  wire::DeleteTopicsRequest gone;
+  gone.topics.push_back({"a", {}});
+  ask<wire::DeleteTopicsResponse>(gone);
+  settle();
+  EXPECT_EQ(create_topic("a"), ErrorCode::none);
+  restart();
+  wire::OffsetFetchRequest fetch;
+  fetch.groups.emplace_back().group_id = longest;
+  EXPECT_TRUE(ask<wire::OffsetFetchResponse>(fetch).groups.at(0).topics.empty());
+}
+
 TEST_F(GroupLimits, AnInternalLogRefusesWhatItsPartitionDoesNotTake) {
   create_topic("a", 1, {{"segment.bytes", "1048576"}});
   const auto described = ask<wire::MetadataResponse>(wire::MetadataRequest{});

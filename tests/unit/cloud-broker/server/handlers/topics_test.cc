@@ -309,6 +309,39 @@ TEST_F(Topics, ConfigurationsAreAlteredOneByOneOrReplaced) {
   EXPECT_EQ(produce("a", {.value_bytes = 400}).error_code, ErrorCode::message_too_large);
 }
 
+// Retention would take what nothing gives back, by a setting that a crash undoes.
+TEST_F(Topics, AConfigurationWorksOnceItIsDurable) {
+  create_topic("a");
+  wire::AlterConfigsRequest replace;
+  replace.resources.push_back({2, "a", {{"max.message.bytes", "150"}}});
+  send(replace, wire::AlterConfigsRequest::api.last);
+  const Buffer large = make_batch({.value_bytes = 400, .timestamp = at.wall.value()});
+  const Ticket before = send(produce_request("a", large), 11);
+  settle();
+  EXPECT_EQ(response<wire::ProduceResponse>(before, 11).topics.at(0).partitions.at(0).error_code, ErrorCode::none);
+  EXPECT_EQ(produce("a", {.value_bytes = 400}).error_code, ErrorCode::message_too_large);
+}
+
+TEST_F(Topics, CreationsThatAwaitADeletionAreBounded) {
+  constexpr std::size_t postponed_max = 1'000;
+  wire::CreateTopicsRequest create;
+  wire::DeleteTopicsRequest gone;
+  for (std::size_t i = 0; i <= postponed_max; ++i) {
+    const std::string name = "t" + std::to_string(i);
+    auto& topic = create.topics.emplace_back();
+    topic.name = name;
+    topic.num_partitions = topic.replication_factor = 1;
+    gone.topics.push_back({name, {}});
+  }
+  ask<wire::CreateTopicsResponse>(create);
+  send(gone, wire::DeleteTopicsRequest::api.last);
+  const auto again = ask<wire::CreateTopicsResponse>(create).topics;
+  const auto made =
+      std::count_if(again.begin(), again.end(), [](const auto& each) { return each.error_code == ErrorCode::none; });
+  EXPECT_EQ(made, std::ptrdiff_t{postponed_max});
+  EXPECT_EQ(again.back().error_code, ErrorCode::request_timed_out);
+}
+
 TEST_F(Topics, DeleteRecordsMovesTheStart) {
   create_topic("a");
   produce("a", {.records = 5});
