@@ -128,7 +128,7 @@ class Model {
   std::map<Where, PartitionModel> partitions;
   std::map<std::string, TopicModel> topics;
   std::map<std::pair<std::string, Where>, GroupOffset> offsets;
-  std::map<std::int64_t, std::int32_t> first_sequence;  // on the wire, of producers that do not begin at 0
+  std::map<std::int64_t, std::int32_t> first_sequence;  // on the wire
   std::uint64_t flips = 0;
   std::array<std::uint64_t, check_names.size()> checks{};
 
