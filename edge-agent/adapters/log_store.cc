@@ -177,7 +177,7 @@ Status LogStore::read_runs(Persisted& out) {
 }
 
 Status LogStore::read_batches(Persisted& out) {
-  auto select = database_.prepare("SELECT k, head FROM batches ORDER BY k");
+  auto select = database_.prepare("SELECT k, head, length(data) FROM batches ORDER BY k");
   if (!select) return std::move(select).error();
   while (true) {
     auto row = select->step();
@@ -187,6 +187,7 @@ Status LogStore::read_batches(Persisted& out) {
     if (!decode_row(select->blob(1), batch)) return damaged(options_.path, "a malformed batch");
     batch.stream = stream_of_key(select->integer(0));
     batch.first = index_of_key(select->integer(0));
+    batch.damaged = select->integer(2) == 0;
   }
 }
 
@@ -232,6 +233,7 @@ Result<Buffer> LogStore::read_batch(StreamId stream, EventIndex first) {
   if (!row) return std::move(row).error();
   if (!*row) return Error{Code::not_found, fmt::format("{}: no batch at {}", options_.path, first.value())};
   const Bytes data = select->blob(0);
+  if (!is_whole(data)) return damaged(options_.path, fmt::format("the batch at {} is not as it was", first.value()));
   return Buffer(data.begin(), data.end());
 }
 

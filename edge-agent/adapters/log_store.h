@@ -27,6 +27,9 @@ std::int64_t key_of(StreamId stream, EventIndex index);
 StreamId stream_of_key(std::int64_t key);
 EventIndex index_of_key(std::int64_t key);
 
+// A batch whole and as it was sealed: SQLite has no checksum of its own, so every use of a stored one begins here.
+bool is_whole(Bytes batch);
+
 // How rows contradict each other, where they do: log_check.cc.
 const char* contradiction(const Persisted& all);
 
@@ -38,7 +41,12 @@ class LogStore {
 
   // All rows but the payloads. Code::corrupt also where rows contradict each other.
   Result<Persisted> read_all();
+  // Code::corrupt where the bytes are not those that were written.
   Result<Buffer> read_batch(StreamId stream, EventIndex first);
+  // Reads every batch. The bytes of a damaged one go to `set_aside`; its row stays, and read_all() says so of it.
+  // Gives how many there were.
+  Result<std::int64_t> set_damaged_aside();
+  Status trim_set_aside();  // the oldest go
   // Copies what is still readable of a damaged log into this, new, one; every origin then has to be resolved
   // before it goes on. Gives the number of runs and batches; not_found if the small rows are lost.
   Result<std::int64_t> salvage(const std::string& from);

@@ -115,8 +115,16 @@ Status SqliteLog::State::apply(CommitWork& job, CommitDone& result) {
   return writer->apply(job, result);
 }
 
+// The next start goes on from what is done here: damaged batches are known by name then, other damage sets the log
+// aside.
 void SqliteLog::State::fail(const Error& error) {
-  if (error.code == Code::corrupt) std::ofstream(damage_mark(store->options().path)) << error.what << '\n';
+  if (error.code == Code::corrupt) {
+    const auto batches = store->set_damaged_aside();
+    if (batches && *batches > 0)
+      LOG(error, "{}: {} batches are damaged and set aside", store->options().path, *batches);
+    else
+      std::ofstream(damage_mark(store->options().path)) << error.what << '\n';
+  }
   fatal(error);
 }
 

@@ -78,6 +78,8 @@ void AgentNode::crash() {
     apply(*under_way_, nullptr);
   }
   under_way_.reset();
+  if (plan_.batch_damaged > 0 && base_.random.chance(plan_.batch_damaged, 100) && store_.damage_any(base_.random))
+    base_.injected(Fault::batch_damaged);
   taken_.clear();
   unacknowledged_.clear();
   base_.after(base_.between(milliseconds(100), seconds(20)), [this, life = life_] {
