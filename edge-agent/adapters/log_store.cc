@@ -121,32 +121,8 @@ Status LogStore::read_state(Persisted& out) {
     if (!row) return std::move(row).error();
     if (!*row) return Ok{};
     const StreamId stream{static_cast<std::int32_t>(select->integer(1))};
-    const std::int64_t id = select->integer(2);
-    const Bytes bytes = select->blob(3);
-    bool good = true;
-    switch (static_cast<StateKind>(select->integer(0))) {
-      case StateKind::meta: good = decode_row(bytes, out.meta); break;
-      case StateKind::stream:
-        good = decode_row(bytes, out.streams.emplace_back());
-        out.streams.back().id = stream;
-        break;
-      case StateKind::origin:
-        good = decode_row(bytes, out.origins.emplace_back());
-        out.origins.back().stream = stream;
-        out.origins.back().origin = ProducerId{id};
-        break;
-      case StateKind::producer:
-        good = decode_row(bytes, out.producers.emplace_back());
-        out.producers.back().stream = stream;
-        out.producers.back().id = ProducerId{id};
-        break;
-      case StateKind::gap:
-        good = decode_row(bytes, out.gaps.emplace_back());
-        out.gaps.back().index = EventIndex{id};
-        break;
-      default: good = false;
-    }
-    if (!good) return damaged(options_.path, "a malformed row in table state");
+    if (!add_state_row(out, select->integer(0), stream, select->integer(2), select->blob(3)))
+      return damaged(options_.path, "a malformed row in table state");
   }
 }
 

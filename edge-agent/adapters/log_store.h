@@ -30,8 +30,10 @@ EventIndex index_of_key(std::int64_t key);
 // A batch whole and as it was sealed: SQLite has no checksum of its own, so every use of a stored one begins here.
 bool is_whole(Bytes batch);
 
-// How rows contradict each other, where they do: log_check.cc.
-const char* contradiction(const Persisted& all);
+struct Salvaged {
+  std::int64_t batches = 0, runs = 0, left_out = 0;
+  std::vector<Gap> lost;  // of what was left out, where it is known: log_lost
+};
 
 class LogStore {
  public:
@@ -47,9 +49,9 @@ class LogStore {
   // Gives how many there were.
   Result<std::int64_t> set_damaged_aside();
   Status trim_set_aside();  // the oldest go
-  // Copies what is still readable of a damaged log into this, new, one; every origin then has to be resolved
-  // before it goes on. Gives the number of runs and batches; not_found if the small rows are lost.
-  Result<std::int64_t> salvage(const std::string& from);
+  // Copies what is still readable of a damaged log into this, new, one, in several transactions; every origin then has
+  // to be resolved before it goes on. not_found if the small rows are lost; full: the disk is.
+  Result<Salvaged> salvage(const std::string& from);
 
   // Checkpoints if the WAL is larger than it should be. A full disk is no failure: it is tried again.
   Status tend();

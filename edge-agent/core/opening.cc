@@ -80,6 +80,7 @@ void open(State& state, Moment moment, Persisted persisted, bool log_lost) {
   open_queues(state, persisted);
   gaps_stream(state);
   for (auto& [id, stream] : state.streams) retire_lanes(state, *stream);
+  for (Gap& gap : persisted.lost) add_gap(state, moment, std::move(gap));
   if (!log_lost) return;
   Gap gap;
   gap.reason = gap_reason::log_lost;

@@ -163,6 +163,7 @@ struct Persisted {
   std::vector<GapRow> gaps;
   std::vector<SourceRow> sources;
   std::vector<RecentRow> recents;
+  std::vector<Gap> lost;  // of a damaged log: what is known not to be in these rows
 };
 
 inline constexpr std::int32_t gap_bytes = 320;  // what an unsealed gap counts for

@@ -7,6 +7,8 @@
 #include <iterator>
 
 #include "common/record/check.h"
+#include "edge-agent/adapters/log_check.h"
+#include "edge-agent/adapters/sqlite_log.h"
 #include "edge-agent/core/agent.h"
 #include "tests/unit/edge-agent/adapters/log_bench.h"
 
