@@ -19,8 +19,7 @@ constexpr std::int64_t application_id = 0x45444c47;  // "EDLG"
 
 constexpr std::int64_t page_bytes = 4096;
 
-constexpr const char* schema = R"sql(
-CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
+constexpr const char* schema = R"sql(CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 CREATE TABLE state (kind INTEGER, stream INTEGER, id INTEGER, row BLOB, PRIMARY KEY (kind, stream, id)) WITHOUT ROWID;
 CREATE TABLE runs (k INTEGER PRIMARY KEY, last INTEGER, base_time INTEGER, events BLOB);
 CREATE TABLE batches (k INTEGER PRIMARY KEY, head BLOB, data BLOB);
@@ -97,20 +96,27 @@ Status LogStore::create_schema() {
   return database_.execute("COMMIT");
 }
 
-Status LogStore::check_identity() {
-  auto application = database_.pragma("PRAGMA application_id");
-  if (!application) return std::move(application).error();
-  if (*application != application_id)
-    return Error{Code::unsupported, fmt::format("{}: not an edgelog agent's log", options_.path)};
+Result<std::string> LogStore::owner() {
   auto select = database_.prepare("SELECT value FROM about WHERE name = 'agent'");
   if (!select) return std::move(select).error();
   auto row = select->step();
   if (!row) return std::move(row).error();
   if (!*row) return damaged(options_.path, "it does not say whose it is");
-  if (select->text(0) != options_.agent)
-    return Error{Code::unsupported,
-                 fmt::format("{}: the log of agent '{}', not of '{}'", options_.path, select->text(0), options_.agent)};
-  return Ok{};
+  return std::string(select->text(0));
+}
+
+Status LogStore::check_identity() {
+  auto application = database_.pragma("PRAGMA application_id");
+  if (!application) return std::move(application).error();
+  auto whose = owner();
+  const bool ours = whose && *whose == options_.agent;
+  if (*application != application_id && ours) return damaged(options_.path, "it says whose it is, and not what it is");
+  if (*application != application_id)
+    return Error{Code::unsupported, fmt::format("{}: not an edgelog agent's log", options_.path)};
+  if (!whose) return std::move(whose).error();
+  if (ours) return Ok{};
+  return Error{Code::unsupported,
+               fmt::format("{}: the log of agent '{}', not of '{}'", options_.path, *whose, options_.agent)};
 }
 
 Status LogStore::read_state(Persisted& out) {

@@ -67,6 +67,7 @@ class LogStore {
   Status initialise();
   Status create_schema();
   Status check_identity();
+  Result<std::string> owner();  // the agent whose log it is
   Status read_state(Persisted& out);
   Status read_runs(Persisted& out);
   Status read_batches(Persisted& out);

@@ -304,7 +304,25 @@ TEST(AgentLog, RowsThatContradictEachOtherAreDamage) {
   }
 }
 
-// Whatever byte of the file is another one: it is refused as damaged, or the agent starts.
+void put_file(const LogOptions& options, const std::string& content) {
+  for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(options.path).parent_path()))
+    std::filesystem::remove(entry);
+  std::ofstream(options.path, std::ios::binary | std::ios::trunc) << content;
+}
+
+// How an opening of it goes, as far as SqliteLog::open begins.
+Status read_log(const LogOptions& options, Persisted& out) {
+  auto store = LogStore::open(options);
+  if (!store) return std::move(store).error();
+  auto rows = (*store)->read_all();
+  if (!rows) return std::move(rows).error();
+  if (const char* what = contradiction(*rows)) return Error{Code::corrupt, what};
+  out = std::move(*rows);
+  return Ok{};
+}
+
+// Whatever byte of the file is another one: the agent starts with it, or it is damage, and the agent starts with what
+// is left. Only another agent's name or a later format, as far as one can tell, is refused.
 TEST(AgentLog, AByteThatIsAnotherOneNeverEndsAStart) {
   const Folder folder;
   const LogOptions options = options_in(folder);
@@ -314,28 +332,57 @@ TEST(AgentLog, AByteThatIsAnotherOneNeverEndsAStart) {
     std::ifstream file(options.path, std::ios::binary);
     whole.assign(std::istreambuf_iterator<char>(file), {});
   }
-  int refused = 0, opened = 0;
-  for (std::size_t at = 13; at < whole.size(); at += 29) {
+  int damaged = 0, opened = 0, foreign = 0;
+  // Of the first page, which has the header and the schema, more than of the others.
+  for (std::size_t at = 0; at < whole.size(); at += at < 100 ? 1 : at < 4096 ? 7 : 29) {
     std::string other = whole;
     other[at] = static_cast<char>(other[at] ^ (1 << (at % 8)));
-    if (other[at] == whole[at]) continue;
-    std::ofstream(options.path, std::ios::binary | std::ios::trunc) << other;
-    std::filesystem::remove(options.path + "-wal");
-    auto store = LogStore::open(options);
-    if (!store) {
-      ++refused;
+    put_file(options, other);
+    Persisted rows;
+    if (const auto status = read_log(options, rows); status) {
+      ++opened;
+      open_core(std::move(rows));
       continue;
-    }
-    auto rows = (*store)->read_all();
-    if (!rows || contradiction(*rows) != nullptr) {
-      ++refused;
+    } else if (status.error().code == Code::unsupported) {
+      ++foreign;
       continue;
+    } else {
+      EXPECT_EQ(status.error().code, Code::corrupt) << "byte " << at << ": " << status.error().what;
     }
-    ++opened;
-    open_core(std::move(*rows));
+    if (++damaged % 4 != 0) continue;  // each costs syncs
+    put_file(options, other);
+    auto salvaged = SqliteLog::open(options, [](const auto&) {}, [](const Error&) {});
+    ASSERT_TRUE(salvaged) << "byte " << at << ": " << salvaged.error().what;
+    EXPECT_TRUE(salvaged->lost);
+    open_core(std::move(salvaged->persisted));
   }
-  EXPECT_GT(refused, 10);
+  EXPECT_GT(damaged, 10);
   EXPECT_GT(opened, 10);
+  EXPECT_LT(foreign, 10);
+}
+
+// The two that SQLite calls errors of the SQL: a name in the schema, and a format of 0, which is a database's before
+// it is made.
+TEST(AgentLog, ASchemaThatIsAnotherOneIsDamage) {
+  const char* wrongs[] = {"PRAGMA user_version = 0", "PRAGMA application_id = 7",
+                          "ALTER TABLE runs RENAME COLUMN base_time TO bese_time",
+                          "ALTER TABLE batches RENAME TO botches", "ALTER TABLE about RENAME COLUMN value TO valve"};
+  for (const char* wrong : wrongs) {
+    const Folder folder;
+    const LogOptions options = options_in(folder);
+    write_everything(options);
+    {
+      auto database = Database::open(options.path, false);
+      ASSERT_TRUE(database->execute(wrong)) << wrong;
+    }
+    Persisted rows;
+    const auto status = read_log(options, rows);
+    ASSERT_FALSE(status) << wrong;
+    EXPECT_EQ(status.error().code, Code::corrupt) << wrong << ": " << status.error().what;
+    auto salvaged = SqliteLog::open(options, [](const auto&) {}, [](const Error&) {});
+    ASSERT_TRUE(salvaged) << wrong << ": " << salvaged.error().what;
+    EXPECT_FALSE(salvaged->persisted.streams.empty()) << wrong;
+  }
 }
 
 }  // namespace
