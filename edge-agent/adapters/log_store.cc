@@ -1,6 +1,9 @@
 #include "edge-agent/adapters/log_store.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -45,6 +48,15 @@ Error damaged(const std::string& path, std::string_view what) {
   return Error{Code::corrupt, fmt::format("{}: {}", path, what)};
 }
 
+// Readable by the agent's user only: SQLite gives the WAL the database's mode. Those of a version before are open to
+// all; one that belongs to somebody else stays as it is. A file that is there is not opened here: to close it would
+// release the locks of a connection of this process.
+void keep_private(const std::string& path) {
+  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
+  if (file >= 0) close(file);
+  for (const char* suffix : {"", "-wal"}) chmod((path + suffix).c_str(), S_IRUSR | S_IWUSR);
+}
+
 std::int64_t file_bytes(const std::string& path) {
   std::error_code error;
   const auto bytes = std::filesystem::file_size(path, error);
@@ -62,6 +74,7 @@ EventIndex index_of_key(std::int64_t key) { return EventIndex{key & (index_limit
 
 Result<std::unique_ptr<LogStore>> LogStore::open(const LogOptions& options) {
   std::unique_ptr<LogStore> store(new LogStore(options));
+  if (options.vfs.empty()) keep_private(options.path);
   auto database = Database::open(options.path, true, options.vfs);
   if (!database) return std::move(database).error();
   store->database_ = std::move(*database);
