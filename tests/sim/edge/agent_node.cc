@@ -260,6 +260,7 @@ void AgentNode::publish(const PublishBatch& effect) {
   if (same) {
     base_.say("{}: {} publishes {:08x} sequence {} events {}..{}", name_, effect.topic, short_id(effect.batch.producer),
               effect.batch.sequence, effect.batch.first.value(), effect.batch.last.value());
+    if (stored->row.damaged) return base_.fail(name_ + ": publishes a damaged batch");
     checker_.published(index_, branch_, store_, effect, *stored->content);
     if (connected_)
       cloud_.publish_up({name_, effect.topic, effect.partition, stored->content, std::nullopt, branch_, base_.now});
