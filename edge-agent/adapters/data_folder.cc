@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -35,8 +36,11 @@ std::vector<std::string> holders_of(const std::string& path) {
 Result<DataFolder> DataFolder::open(const std::string& path) {
   std::error_code error;
   std::vector<std::string> holders = holders_of(path);
-  std::filesystem::create_directories(path, error);
+  const std::filesystem::path whole = holders.front();
+  std::filesystem::create_directories(whole.parent_path(), error);
   if (error) return Error{Code::io, fmt::format("create {}: {}", path, error.message())};
+  // For the agent's user only. One that is there is as whoever made it wants it.
+  if (mkdir(whole.c_str(), S_IRWXU) != 0 && errno != EEXIST) return failed("create", path);
   const std::string file = path + "/lock";
   const int lock = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (lock < 0) return failed("open", file);

@@ -19,13 +19,18 @@ Error missing(std::string_view what, StreamId stream, EventIndex index) {
                fmt::format("log: {} of stream {} at {} is missing", what, stream.value(), index.value())};
 }
 
+Error damaged_batch(StreamId stream, EventIndex first) {
+  return Error{Code::corrupt,
+               fmt::format("log: the batch of stream {} at {} is not as it was", stream.value(), first.value())};
+}
+
 }  // namespace
 
 struct LogApply::Statements {
   Statement begin, commit, rollback, put_state, delete_state, select_state;
   Statement put_source, delete_source, put_recent, delete_recents;
   Statement put_run, delete_run, select_runs;
-  Statement put_batch, put_head, delete_batch, select_batch, set_aside, trim_set_aside;
+  Statement put_batch, put_head, delete_batch, select_batch, set_aside;
 };
 
 LogApply::LogApply(LogStore& store) : store_(store), sql_(std::make_unique<Statements>()) {}
@@ -57,9 +62,6 @@ Result<std::unique_ptr<LogApply>> LogApply::create(LogStore& store) {
       {&s.delete_batch, "DELETE FROM batches WHERE k = ?1"},
       {&s.select_batch, "SELECT data FROM batches WHERE k = ?1"},
       {&s.set_aside, "INSERT INTO set_aside (k, error, head, data) SELECT k, ?2, head, data FROM batches WHERE k = ?1"},
-      {&s.trim_set_aside,
-       "DELETE FROM set_aside WHERE n <= (SELECT max(n) FROM (SELECT n, sum(length(data)) OVER (ORDER BY n DESC) AS "
-       "bytes FROM set_aside) WHERE bytes > ?1)"},
   };
   for (const auto& [statement, text] : all) {
     auto prepared = store.database().prepare(text);
@@ -211,7 +213,7 @@ Status LogApply::perform(const DeleteBatch& op) {
 
 Status LogApply::perform(const SetAside& op) {
   TRY(sql_->set_aside.bind(1, key_of(op.stream, op.first)).bind(2, std::int64_t{op.error}).run());
-  TRY(sql_->trim_set_aside.bind(1, store_.options().set_aside_bytes_max).run());
+  TRY(store_.trim_set_aside());
   return perform(DeleteBatch{op.stream, op.first});
 }
 
@@ -352,6 +354,8 @@ Result<Buffer> LogApply::stored_batch(StreamId stream, EventIndex first) {
   const Bytes data = select.blob(0);
   Buffer bytes(data.begin(), data.end());
   select.reset();
+  // What is sealed anew gets a good CRC, whatever it holds.
+  if (!is_whole(bytes)) return damaged_batch(stream, first);
   return bytes;
 }
 

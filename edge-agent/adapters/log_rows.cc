@@ -99,6 +99,15 @@ bool decode(Bytes bytes, Row& row) {
   return decoder.ok() && decoder.left() == 0 && version == row_version;
 }
 
+template <class Row, class Key>
+bool add(std::vector<Row>& to, Bytes bytes, Key set_key) {
+  Row row;
+  if (!decode(bytes, row)) return false;
+  set_key(row);
+  to.push_back(std::move(row));
+  return true;
+}
+
 }  // namespace
 
 Buffer encode_row(const MetaRow& row) { return encode(row); }
@@ -113,5 +122,24 @@ bool decode_row(Bytes bytes, OriginRow& row) { return decode(bytes, row); }
 bool decode_row(Bytes bytes, GapRow& row) { return decode(bytes, row); }
 bool decode_row(Bytes bytes, ProducerRow& row) { return decode(bytes, row); }
 bool decode_row(Bytes bytes, BatchRow& row) { return decode(bytes, row); }
+
+bool add_state_row(Persisted& to, std::int64_t kind, StreamId stream, std::int64_t id, Bytes bytes) {
+  switch (static_cast<StateKind>(kind)) {
+    case StateKind::meta: return decode(bytes, to.meta);
+    case StateKind::stream: return add(to.streams, bytes, [&](StreamRow& row) { row.id = stream; });
+    case StateKind::origin:
+      return add(to.origins, bytes, [&](OriginRow& row) {
+        row.stream = stream;
+        row.origin = ProducerId{id};
+      });
+    case StateKind::producer:
+      return add(to.producers, bytes, [&](ProducerRow& row) {
+        row.stream = stream;
+        row.id = ProducerId{id};
+      });
+    case StateKind::gap: return add(to.gaps, bytes, [&](GapRow& row) { row.index = EventIndex{id}; });
+  }
+  return false;
+}
 
 }  // namespace edgelog::agent

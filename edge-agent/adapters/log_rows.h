@@ -28,5 +28,7 @@ bool decode_row(Bytes, OriginRow&);
 bool decode_row(Bytes, ProducerRow&);
 bool decode_row(Bytes, GapRow&);
 bool decode_row(Bytes, BatchRow&);
+// A row of the table `state` with its key. False: malformed, and nothing was added.
+bool add_state_row(Persisted& to, std::int64_t kind, StreamId stream, std::int64_t id, Bytes row);
 
 }  // namespace edgelog::agent

@@ -1,97 +1,286 @@
-// What is still readable of a damaged log goes into a new one: LogStore::salvage.
+// What is still readable of a damaged log goes into a new one: LogStore::salvage. All small rows are read first and
+// judged together with what is known of each batch and run (log_check.h); then what is good is copied, a piece of the
+// log at a time, so that it needs no room for a WAL of all of it. Whoever calls this holds the damage mark: what a
+// crash leaves half copied begins again.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <set>
+#include <string>
+
+#include "common/record/batch.h"
+#include "common/uplink/names.h"
+#include "edge-agent/adapters/log_check.h"
 #include "edge-agent/adapters/log_rows.h"
 #include "edge-agent/adapters/log_store.h"
+#include "edge-agent/adapters/run_blob.h"
+#include "edge-agent/agent/run.h"
 
 namespace edgelog::agent {
 namespace {
 
-// Copies a table row by row, up from its least key until a row cannot be read, then down from its greatest.
-Result<std::int64_t> copy_rows(Database& from, Database& to, std::string_view table, int columns) {
-  std::int64_t copied = 0, reached = -1;
-  auto insert =
-      to.prepare(fmt::format("INSERT OR IGNORE INTO {} VALUES (?1, ?2, ?3{})", table, columns == 4 ? ", ?4" : ""));
-  if (!insert) return std::move(insert).error();
-  for (const char* order : {"ASC", "DESC"}) {
-    auto select = from.prepare(fmt::format("SELECT * FROM {} ORDER BY k {}", table, order));
-    if (!select) continue;
-    while (true) {
-      auto row = select->step();
-      if (!row || !*row) break;
-      const std::int64_t key = select->integer(0);
-      if (key == reached) break;
-      if (order[0] == 'A') reached = key;
-      insert->bind(1, key);
-      if (columns == 4)
-        insert->bind(2, select->integer(1)).bind(3, select->integer(2)).bind(4, select->blob(3));
-      else
-        insert->bind(2, select->blob(1)).bind(3, select->blob(2));
-      TRY(insert->run());
-      copied += to.changes();
+constexpr std::size_t bytes_per_transaction = std::size_t{4} << 20;
+
+// Rows up from the least key until one cannot be read, then down from the greatest. `key`: its columns.
+template <class Each>
+void each_row(Database& from, const std::string& select, std::initializer_list<const char*> key, Each each) {
+  for (const char* direction : {"ASC", "DESC"}) {
+    std::string order;
+    for (const char* column : key) order += fmt::format("{}{} {}", order.empty() ? "" : ", ", column, direction);
+    auto rows = from.prepare(fmt::format("{} ORDER BY {}", select, order));
+    while (rows) {
+      auto row = rows->step();
+      if (!row) break;
+      if (!*row) return;
+      each(*rows);
     }
   }
-  return copied;
 }
 
-Status copy_state(Database& from, Database& to) {
-  auto select = from.prepare("SELECT kind, stream, id, row FROM state");
-  auto insert = to.prepare("INSERT OR REPLACE INTO state VALUES (?1, ?2, ?3, ?4)");
-  if (!select || !insert) return Error{Code::not_found, "the table state is lost"};
-  std::int64_t rows = 0;
-  while (true) {
-    auto row = select->step();
-    if (!row) return std::move(row).error();  // half of it is worth nothing
-    if (!*row) break;
-    const Bytes bytes = select->blob(3);
-    Buffer encoded(bytes.begin(), bytes.end());
-    if (select->integer(0) == static_cast<std::int64_t>(StateKind::origin)) {
-      // Nobody knows what is missing of it: rule 7 before it goes on.
-      OriginRow origin;
-      if (!decode_row(bytes, origin)) return Error{Code::not_found, "a malformed row in table state"};
-      origin.must_resolve = true;
-      encoded = encode_row(origin);
+// Each key once: a row that was read in both directions stands there twice.
+template <class Row, class Key>
+void sort_and_unite(std::vector<Row>& rows, Key key) {
+  std::stable_sort(rows.begin(), rows.end(), [&](const Row& a, const Row& b) { return key(a) < key(b); });
+  rows.erase(std::unique(rows.begin(), rows.end(), [&](const Row& a, const Row& b) { return key(a) == key(b); }),
+             rows.end());
+}
+
+// Malformed rows are left out: what depended on them contradicts the rest then.
+void gather_state(Database& from, Persisted& out) {
+  each_row(from, "SELECT kind, stream, id, row FROM state", {"kind", "stream", "id"}, [&](Statement& row) {
+    add_state_row(out, row.integer(0), StreamId{static_cast<std::int32_t>(row.integer(1))}, row.integer(2),
+                  row.blob(3));
+  });
+  sort_and_unite(out.streams, [](const StreamRow& row) { return row.id; });
+  sort_and_unite(out.origins, [](const OriginRow& row) { return std::pair(row.stream, row.origin); });
+  sort_and_unite(out.producers, [](const ProducerRow& row) { return std::pair(row.stream, row.id); });
+  sort_and_unite(out.gaps, [](const GapRow& row) { return row.index; });
+  // Nobody knows what is missing: rule 7 before anything of it goes on.
+  for (OriginRow& row : out.origins) row.must_resolve = true;
+}
+
+void gather_sources(Database& from, Persisted& out) {
+  each_row(from, "SELECT input, device, incarnation, last, used FROM sources", {"input", "device", "incarnation"},
+           [&](Statement& row) {
+             out.sources.push_back({{std::string(row.text(0)), std::string(row.text(1))},
+                                    std::string(row.text(2)),
+                                    row.integer(3),
+                                    row.integer(4)});
+           });
+  each_row(from, "SELECT input, device, slot, number, hash FROM recents", {"input", "device", "slot"},
+           [&](Statement& row) {
+             out.recents.push_back({{std::string(row.text(0)), std::string(row.text(1))},
+                                    static_cast<std::int32_t>(row.integer(2)),
+                                    row.integer(3),
+                                    static_cast<std::uint64_t>(row.integer(4))});
+           });
+}
+
+// The columns of a row by its key, so that one which cannot be read hides no other.
+class RowsByKey {
+ public:
+  RowsByKey(Database& from, const char* select) : select_(from.prepare(select)) {}
+  // Valid until the next call; null: there is none that can be read.
+  Statement* at(std::int64_t key) {
+    if (!select_) return nullptr;
+    select_->reset();
+    auto row = select_->bind(1, key).step();
+    return row && *row ? &*select_ : nullptr;
+  }
+
+ private:
+  Result<Statement> select_;
+};
+
+std::vector<std::int64_t> keys_of(Database& from, const char* table) {
+  std::vector<std::int64_t> keys;
+  each_row(from, fmt::format("SELECT k FROM {}", table), {"k"},
+           [&](Statement& row) { keys.push_back(row.integer(0)); });
+  std::erase_if(keys, [](std::int64_t key) { return key < 0; });
+  sort_and_unite(keys, [](std::int64_t key) { return key; });
+  return keys;
+}
+
+Piece piece_at(Piece::Kind kind, std::int64_t key) {
+  Piece piece;
+  piece.kind = kind;
+  piece.stream = stream_of_key(key);
+  piece.first = index_of_key(key);
+  piece.malformed = true;  // until it is read
+  return piece;
+}
+
+// What the batch's row says, where its bytes do not say otherwise. Bytes that are damaged say nothing: then the row
+// stands for it (LogStore::set_damaged_aside).
+Piece batch_piece(std::int64_t key, Statement* head, Statement* data) {
+  Piece piece = piece_at(Piece::Kind::batch, key);
+  BatchRow row;
+  if (head == nullptr || !decode_row(head->blob(1), row) || row.bytes < 0 || row.sequence < 0) return piece;
+  if (row.last < piece.first || row.last.value() >= index_limit) return piece;
+  if (data != nullptr && is_whole(data->blob(1))) {
+    const auto header = record::parse_header(data->blob(1));
+    if (!header || header->count != row.last - piece.first + 1) return piece;
+  }
+  piece.last = row.last;
+  piece.origin = row.origin;
+  piece.published = row.published;
+  piece.oldest = row.taken;
+  piece.newest = row.newest;
+  piece.malformed = false;
+  return piece;
+}
+
+Piece run_piece(std::int64_t key, Statement* row, RunBlob& blob) {
+  Piece piece = piece_at(Piece::Kind::run, key);
+  if (row == nullptr) return piece;
+  const auto events = blob.unpack(row->blob(3));
+  if (!events) return piece;
+  RunReader reader(*events, WallMillis{row->integer(2)});
+  EventView event;
+  EventIndex next = piece.first;
+  for (; reader.next(event); next = next + 1) {
+    if (next == piece.first) piece.oldest = event.timestamp;
+    piece.newest = event.timestamp;
+  }
+  piece.last = EventIndex{row->integer(1)};
+  piece.malformed = !reader.ok() || next != piece.last + 1;
+  return piece;
+}
+
+std::vector<Piece> all_pieces(Database& from, const Persisted& rows, RowsByKey& heads, RowsByKey& data,
+                              RowsByKey& runs) {
+  std::vector<Piece> pieces;
+  RunBlob blob;
+  for (const std::int64_t key : keys_of(from, "batches"))
+    pieces.push_back(batch_piece(key, heads.at(key), data.at(key)));
+  for (const std::int64_t key : keys_of(from, "runs")) pieces.push_back(run_piece(key, runs.at(key), blob));
+  for (const StreamRow& stream : rows.streams) {
+    if (stream.topic != uplink::gaps_topic) continue;
+    for (const GapRow& gap : rows.gaps)
+      pieces.push_back(
+          {Piece::Kind::gap, stream.id, gap.index, gap.index, no_producer, false, false, gap.timestamp, gap.timestamp});
+  }
+  return pieces;
+}
+
+class Copy {
+ public:
+  explicit Copy(LogStore& to) : to_(to) {}
+
+  Status small_rows(const Persisted& rows) {
+    TRY(begin("INSERT OR REPLACE INTO state VALUES (?1, ?2, ?3, ?4)"));
+    TRY(state(StateKind::meta, StreamId{0}, 0, encode_row(rows.meta)));
+    for (const auto& row : rows.streams) TRY(state(StateKind::stream, row.id, 0, encode_row(row)));
+    for (const auto& row : rows.origins) TRY(state(StateKind::origin, row.stream, row.origin.value(), encode_row(row)));
+    for (const auto& row : rows.producers) TRY(state(StateKind::producer, row.stream, row.id.value(), encode_row(row)));
+    for (const auto& row : rows.gaps) TRY(state(StateKind::gap, StreamId{0}, row.index.value(), encode_row(row)));
+    TRY(prepare("INSERT OR REPLACE INTO sources VALUES (?1, ?2, ?3, ?4, ?5)"));
+    for (const auto& row : rows.sources) {
+      name(row.source);
+      TRY(insert_.bind(3, std::string_view(row.incarnation)).bind(4, row.last).bind(5, row.used).run());
     }
-    insert->bind(1, select->integer(0)).bind(2, select->integer(1)).bind(3, select->integer(2)).bind(4, Bytes(encoded));
-    TRY(insert->run());
-    ++rows;
+    TRY(prepare("INSERT OR REPLACE INTO recents VALUES (?1, ?2, ?3, ?4, ?5)"));
+    for (const auto& row : rows.recents) {
+      name(row.source);
+      insert_.bind(3, std::int64_t{row.slot}).bind(4, row.number);
+      TRY(insert_.bind(5, static_cast<std::int64_t>(row.payload_hash)).run());
+    }
+    return commit();
   }
-  return rows > 0 ? Status(Ok{}) : Status(Error{Code::not_found, "the table state is empty"});
-}
+  Status batches(const std::vector<Piece>& pieces, RowsByKey& head, RowsByKey& data) {
+    TRY(begin("INSERT INTO batches VALUES (?1, ?2, ?3)"));
+    for (const Piece& piece : pieces) {
+      if (piece.kind != Piece::Kind::batch) continue;
+      const std::int64_t key = key_of(piece.stream, piece.first);
+      Statement* row = head.at(key);
+      if (row == nullptr) return Error{Code::io, "a batch that was read is not read again"};
+      Statement* bytes = data.at(key);
+      const bool whole = bytes != nullptr && is_whole(bytes->blob(1));
+      insert_.bind(1, key).bind(2, row->blob(1)).bind(3, whole ? bytes->blob(1) : Bytes{});
+      TRY(add(whole ? bytes->blob(1).size() : 0));
+    }
+    return commit();
+  }
+  Status runs(const std::vector<Piece>& pieces, RowsByKey& from) {
+    TRY(begin("INSERT INTO runs VALUES (?1, ?2, ?3, ?4)"));
+    for (const Piece& piece : pieces) {
+      if (piece.kind != Piece::Kind::run) continue;
+      const std::int64_t key = key_of(piece.stream, piece.first);
+      Statement* row = from.at(key);
+      if (row == nullptr) return Error{Code::io, "a run that was read is not read again"};
+      insert_.bind(1, key).bind(2, row->integer(1)).bind(3, row->integer(2)).bind(4, row->blob(3));
+      TRY(add(row->blob(3).size()));
+    }
+    return commit();
+  }
 
-void copy_sources(Database& from, Database& to) {
-  auto select = from.prepare("SELECT input, device, incarnation, last, used FROM sources");
-  auto insert = to.prepare("INSERT OR REPLACE INTO sources VALUES (?1, ?2, ?3, ?4, ?5)");
-  while (select && insert) {
-    auto row = select->step();
-    if (!row || !*row) return;
-    insert->bind(1, select->text(0)).bind(2, select->text(1)).bind(3, select->text(2));
-    if (auto done = insert->bind(4, select->integer(3)).bind(5, select->integer(4)).run(); !done) return;
+ private:
+  Status begin(const char* insert) {
+    TRY(prepare(insert));
+    bytes_ = 0;
+    return to_.database().execute("BEGIN IMMEDIATE");
   }
-}
+  Status prepare(const char* insert) {
+    auto prepared = to_.database().prepare(insert);
+    if (!prepared) return std::move(prepared).error();
+    insert_ = std::move(*prepared);
+    return Ok{};
+  }
+  Status commit() {
+    TRY(to_.database().execute("COMMIT"));
+    return to_.tend();
+  }
+  Status add(std::size_t bytes) {
+    TRY(insert_.run());
+    bytes_ += bytes;
+    if (bytes_ < bytes_per_transaction) return Ok{};
+    bytes_ = 0;
+    TRY(commit());
+    return to_.database().execute("BEGIN IMMEDIATE");
+  }
+  Status state(StateKind kind, StreamId stream, std::int64_t id, const Buffer& row) {
+    insert_.bind(1, static_cast<std::int64_t>(kind)).bind(2, std::int64_t{stream.value()});
+    return insert_.bind(3, id).bind(4, Bytes(row)).run();
+  }
+  void name(const SourceName& source) {
+    insert_.bind(1, std::string_view(source.input)).bind(2, std::string_view(source.device));
+  }
+
+  LogStore& to_;
+  Statement insert_;
+  std::size_t bytes_ = 0;  // in the transaction that is open
+};
 
 }  // namespace
 
-Result<std::int64_t> LogStore::salvage(const std::string& from) {
+Result<Salvaged> LogStore::salvage(const std::string& from) {
   auto damaged = Database::open(from, false, options_.vfs);
   if (!damaged) return std::move(damaged).error();
-  TRY(database_.execute("BEGIN IMMEDIATE"));
-  const auto undo = [&](Error error) -> Result<std::int64_t> {
-    if (auto undone = database_.execute("ROLLBACK"); !undone) return std::move(undone).error();
-    return error;
-  };
-  if (auto state = copy_state(*damaged, database_); !state) return undo(std::move(state).error());
-  copy_sources(*damaged, database_);
-  auto runs = copy_rows(*damaged, database_, "runs", 4);
-  if (!runs) return undo(std::move(runs).error());
-  auto batches = copy_rows(*damaged, database_, "batches", 3);
-  if (!batches) return undo(std::move(batches).error());
-  // What was copied must read as a log, or a new one is better.
-  auto all = read_all();
-  if (!all) return undo(std::move(all).error());
-  if (const char* what = contradiction(*all)) return undo(Error{Code::corrupt, what});
-  if (auto committed = database_.execute("COMMIT"); !committed) return undo(std::move(committed).error());
-  return *runs + *batches;
+  Persisted rows;
+  gather_state(*damaged, rows);
+  if (rows.streams.empty()) return Error{Code::not_found, "the table state is lost"};
+  gather_sources(*damaged, rows);
+  RowsByKey heads(*damaged, "SELECT k, head FROM batches WHERE k = ?1"),
+      data(*damaged, "SELECT k, data FROM batches WHERE k = ?1"),
+      runs(*damaged, "SELECT k, last, base_time, events FROM runs WHERE k = ?1");
+  std::vector<Piece> pieces = all_pieces(*damaged, rows, heads, data, runs);
+  LeftOut left_out = leave_out_contradictions(rows, pieces);
+  std::set<EventIndex> gaps;
+  for (const Piece& piece : pieces)
+    if (piece.kind == Piece::Kind::gap) gaps.insert(piece.first);
+  std::erase_if(rows.gaps, [&](const GapRow& gap) { return !gaps.contains(gap.index); });
+  Copy copy(*this);
+  TRY(copy.small_rows(rows));
+  TRY(copy.batches(pieces, heads, data));
+  TRY(copy.runs(pieces, runs));
+  Salvaged out;
+  out.left_out = left_out.pieces;
+  out.lost = std::move(left_out.lost);
+  for (const Piece& piece : pieces) {
+    out.batches += piece.kind == Piece::Kind::batch ? 1 : 0;
+    out.runs += piece.kind == Piece::Kind::run ? 1 : 0;
+  }
+  return out;
 }
 
 }  // namespace edgelog::agent

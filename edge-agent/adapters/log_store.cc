@@ -1,6 +1,9 @@
 #include "edge-agent/adapters/log_store.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -19,8 +22,7 @@ constexpr std::int64_t application_id = 0x45444c47;  // "EDLG"
 
 constexpr std::int64_t page_bytes = 4096;
 
-constexpr const char* schema = R"sql(
-CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
+constexpr const char* schema = R"sql(CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 CREATE TABLE state (kind INTEGER, stream INTEGER, id INTEGER, row BLOB, PRIMARY KEY (kind, stream, id)) WITHOUT ROWID;
 CREATE TABLE runs (k INTEGER PRIMARY KEY, last INTEGER, base_time INTEGER, events BLOB);
 CREATE TABLE batches (k INTEGER PRIMARY KEY, head BLOB, data BLOB);
@@ -46,6 +48,15 @@ Error damaged(const std::string& path, std::string_view what) {
   return Error{Code::corrupt, fmt::format("{}: {}", path, what)};
 }
 
+// Readable by the agent's user only: SQLite gives the WAL the database's mode. Those of a version before are open to
+// all; one that belongs to somebody else stays as it is. A file that is there is not opened here: to close it would
+// release the locks of a connection of this process.
+void keep_private(const std::string& path) {
+  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
+  if (file >= 0) close(file);
+  for (const char* suffix : {"", "-wal"}) chmod((path + suffix).c_str(), S_IRUSR | S_IWUSR);
+}
+
 std::int64_t file_bytes(const std::string& path) {
   std::error_code error;
   const auto bytes = std::filesystem::file_size(path, error);
@@ -63,6 +74,7 @@ EventIndex index_of_key(std::int64_t key) { return EventIndex{key & (index_limit
 
 Result<std::unique_ptr<LogStore>> LogStore::open(const LogOptions& options) {
   std::unique_ptr<LogStore> store(new LogStore(options));
+  if (options.vfs.empty()) keep_private(options.path);
   auto database = Database::open(options.path, true, options.vfs);
   if (!database) return std::move(database).error();
   store->database_ = std::move(*database);
@@ -97,20 +109,27 @@ Status LogStore::create_schema() {
   return database_.execute("COMMIT");
 }
 
-Status LogStore::check_identity() {
-  auto application = database_.pragma("PRAGMA application_id");
-  if (!application) return std::move(application).error();
-  if (*application != application_id)
-    return Error{Code::unsupported, fmt::format("{}: not an edgelog agent's log", options_.path)};
+Result<std::string> LogStore::owner() {
   auto select = database_.prepare("SELECT value FROM about WHERE name = 'agent'");
   if (!select) return std::move(select).error();
   auto row = select->step();
   if (!row) return std::move(row).error();
   if (!*row) return damaged(options_.path, "it does not say whose it is");
-  if (select->text(0) != options_.agent)
-    return Error{Code::unsupported,
-                 fmt::format("{}: the log of agent '{}', not of '{}'", options_.path, select->text(0), options_.agent)};
-  return Ok{};
+  return std::string(select->text(0));
+}
+
+Status LogStore::check_identity() {
+  auto application = database_.pragma("PRAGMA application_id");
+  if (!application) return std::move(application).error();
+  auto whose = owner();
+  const bool ours = whose && *whose == options_.agent;
+  if (*application != application_id && ours) return damaged(options_.path, "it says whose it is, and not what it is");
+  if (*application != application_id)
+    return Error{Code::unsupported, fmt::format("{}: not an edgelog agent's log", options_.path)};
+  if (!whose) return std::move(whose).error();
+  if (ours) return Ok{};
+  return Error{Code::unsupported,
+               fmt::format("{}: the log of agent '{}', not of '{}'", options_.path, *whose, options_.agent)};
 }
 
 Status LogStore::read_state(Persisted& out) {
@@ -121,32 +140,8 @@ Status LogStore::read_state(Persisted& out) {
     if (!row) return std::move(row).error();
     if (!*row) return Ok{};
     const StreamId stream{static_cast<std::int32_t>(select->integer(1))};
-    const std::int64_t id = select->integer(2);
-    const Bytes bytes = select->blob(3);
-    bool good = true;
-    switch (static_cast<StateKind>(select->integer(0))) {
-      case StateKind::meta: good = decode_row(bytes, out.meta); break;
-      case StateKind::stream:
-        good = decode_row(bytes, out.streams.emplace_back());
-        out.streams.back().id = stream;
-        break;
-      case StateKind::origin:
-        good = decode_row(bytes, out.origins.emplace_back());
-        out.origins.back().stream = stream;
-        out.origins.back().origin = ProducerId{id};
-        break;
-      case StateKind::producer:
-        good = decode_row(bytes, out.producers.emplace_back());
-        out.producers.back().stream = stream;
-        out.producers.back().id = ProducerId{id};
-        break;
-      case StateKind::gap:
-        good = decode_row(bytes, out.gaps.emplace_back());
-        out.gaps.back().index = EventIndex{id};
-        break;
-      default: good = false;
-    }
-    if (!good) return damaged(options_.path, "a malformed row in table state");
+    if (!add_state_row(out, select->integer(0), stream, select->integer(2), select->blob(3)))
+      return damaged(options_.path, "a malformed row in table state");
   }
 }
 
@@ -177,7 +172,7 @@ Status LogStore::read_runs(Persisted& out) {
 }
 
 Status LogStore::read_batches(Persisted& out) {
-  auto select = database_.prepare("SELECT k, head FROM batches ORDER BY k");
+  auto select = database_.prepare("SELECT k, head, length(data) FROM batches ORDER BY k");
   if (!select) return std::move(select).error();
   while (true) {
     auto row = select->step();
@@ -187,6 +182,7 @@ Status LogStore::read_batches(Persisted& out) {
     if (!decode_row(select->blob(1), batch)) return damaged(options_.path, "a malformed batch");
     batch.stream = stream_of_key(select->integer(0));
     batch.first = index_of_key(select->integer(0));
+    batch.damaged = select->integer(2) == 0;
   }
 }
 
@@ -232,6 +228,7 @@ Result<Buffer> LogStore::read_batch(StreamId stream, EventIndex first) {
   if (!row) return std::move(row).error();
   if (!*row) return Error{Code::not_found, fmt::format("{}: no batch at {}", options_.path, first.value())};
   const Bytes data = select->blob(0);
+  if (!is_whole(data)) return damaged(options_.path, fmt::format("the batch at {} is not as it was", first.value()));
   return Buffer(data.begin(), data.end());
 }
 

@@ -27,8 +27,13 @@ std::int64_t key_of(StreamId stream, EventIndex index);
 StreamId stream_of_key(std::int64_t key);
 EventIndex index_of_key(std::int64_t key);
 
-// How rows contradict each other, where they do: log_check.cc.
-const char* contradiction(const Persisted& all);
+// A batch whole and as it was sealed: SQLite has no checksum of its own, so every use of a stored one begins here.
+bool is_whole(Bytes batch);
+
+struct Salvaged {
+  std::int64_t batches = 0, runs = 0, left_out = 0;
+  std::vector<Gap> lost;  // of what was left out, where it is known: log_lost
+};
 
 class LogStore {
  public:
@@ -38,10 +43,15 @@ class LogStore {
 
   // All rows but the payloads. Code::corrupt also where rows contradict each other.
   Result<Persisted> read_all();
+  // Code::corrupt where the bytes are not those that were written.
   Result<Buffer> read_batch(StreamId stream, EventIndex first);
-  // Copies what is still readable of a damaged log into this, new, one; every origin then has to be resolved
-  // before it goes on. Gives the number of runs and batches; not_found if the small rows are lost.
-  Result<std::int64_t> salvage(const std::string& from);
+  // Reads every batch. The bytes of a damaged one go to `set_aside`; its row stays, and read_all() says so of it.
+  // Gives how many there were.
+  Result<std::int64_t> set_damaged_aside();
+  Status trim_set_aside();  // the oldest go
+  // Copies what is still readable of a damaged log into this, new, one, in several transactions; every origin then has
+  // to be resolved before it goes on. not_found if the small rows are lost; full: the disk is.
+  Result<Salvaged> salvage(const std::string& from);
 
   // Checkpoints if the WAL is larger than it should be. A full disk is no failure: it is tried again.
   Status tend();
@@ -57,6 +67,7 @@ class LogStore {
   Status initialise();
   Status create_schema();
   Status check_identity();
+  Result<std::string> owner();  // the agent whose log it is
   Status read_state(Persisted& out);
   Status read_runs(Persisted& out);
   Status read_batches(Persisted& out);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <sqlite3.h>
+#include <unistd.h>
 
 #include "common/base/assert.h"
 
@@ -11,6 +12,7 @@ namespace {
 Code code_of(int result) {
   switch (result & 0xff) {
     case SQLITE_FULL: return Code::full;
+    case SQLITE_ERROR:  // all SQL is ours and fixed: where it does not fit, the schema is not what it was
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
     case SQLITE_FORMAT: return Code::corrupt;
@@ -22,11 +24,17 @@ Code code_of(int result) {
   }
 }
 
+// A header that forbids writing, in a file that may be written.
+bool forbids_writing(const char* file, int result) {
+  return result == SQLITE_READONLY && file != nullptr && access(file, W_OK) == 0;
+}
+
 Error error_of(sqlite3* database, int result, std::string_view operation) {
   const char* file = database == nullptr ? nullptr : sqlite3_db_filename(database, "main");
-  return Error{code_of(result), fmt::format("{} {}: {} (SQLite {})", operation, file == nullptr ? "" : file,
-                                            database == nullptr ? sqlite3_errstr(result) : sqlite3_errmsg(database),
-                                            database == nullptr ? result : sqlite3_extended_errcode(database))};
+  const Code code = forbids_writing(file, result) ? Code::corrupt : code_of(result);
+  return Error{code, fmt::format("{} {}: {} (SQLite {})", operation, file == nullptr ? "" : file,
+                                 database == nullptr ? sqlite3_errstr(result) : sqlite3_errmsg(database),
+                                 database == nullptr ? result : sqlite3_extended_errcode(database))};
 }
 
 }  // namespace
@@ -116,7 +124,7 @@ Result<Database> Database::open(const std::string& path, bool create, const std:
 
 Status Database::execute(const char* sql) {
   const int result = sqlite3_exec(handle_.get(), sql, nullptr, nullptr, nullptr);
-  if (result != SQLITE_OK) return error_of(handle_.get(), result, sql);
+  if (result != SQLITE_OK) return error_of(handle_.get(), result, std::string_view(sql).substr(0, 60));
   return Ok{};
 }
 

@@ -1,28 +1,26 @@
 #include "edge-agent/adapters/sqlite_log.h"
 
-#include <fmt/format.h>
 #include <pthread.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <filesystem>
-#include <fstream>
 #include <mutex>
 #include <optional>
 #include <thread>
 
 #include "common/base/log.h"
+#include "edge-agent/adapters/damage_mark.h"
 #include "edge-agent/adapters/disk_reserve.h"
 #include "edge-agent/adapters/log_apply.h"
+#include "edge-agent/adapters/log_check.h"
 
 namespace edgelog::agent {
 namespace {
-
-// Left beside a log in which a transaction met damage, so that the next opening sets it aside.
-std::string damage_mark(const std::string& path) { return path + ".damaged"; }
 
 std::int64_t free_bytes(const std::string& path) {
   struct statvfs fs{};
@@ -31,20 +29,13 @@ std::int64_t free_bytes(const std::string& path) {
   return static_cast<std::int64_t>(fs.f_bavail) * static_cast<std::int64_t>(fs.f_frsize);
 }
 
-// Moves a damaged log out of the way under the first free name.
-Result<std::string> set_aside(const std::string& path) {
-  std::error_code error;
-  for (int n = 1; n < 1000; ++n) {
-    const std::string name = fmt::format("{}.damaged-{}", path, n);
-    if (std::filesystem::exists(name)) continue;
-    std::filesystem::rename(path, name, error);
-    if (error) return Error{Code::io, fmt::format("rename {} to {}: {}", path, name, error.message())};
-    // The WAL goes with it: what it holds may be the readable part.
-    std::filesystem::rename(path + "-wal", name + "-wal", error);
-    std::filesystem::remove(damage_mark(path), error);
-    return name;
-  }
-  return Error{Code::full, fmt::format("{}: 999 damaged logs lie beside it", path)};
+std::string reserve_of(const LogOptions& options) { return options.path + ".reserve"; }
+
+bool names_the_loss(const Transaction& transaction) {
+  return std::any_of(transaction.ops.begin(), transaction.ops.end(), [](const Op& op) {
+    const auto* put = std::get_if<PutGap>(&op);
+    return put != nullptr && put->row.gap.reason == gap_reason::log_lost;
+  });
 }
 
 }  // namespace
@@ -59,6 +50,7 @@ struct SqliteLog::State {
   std::deque<std::function<void()>> work;
   bool stopping = false;
   std::optional<DiskReserve> reserve;
+  std::optional<DamageMark> unnamed;  // the former log was damaged, and no gap says so yet
   std::atomic<std::int64_t> bytes{0}, disk_free{-1};
   std::atomic<bool> short_of_space{false}, tending{false};
   std::thread thread;
@@ -66,7 +58,10 @@ struct SqliteLog::State {
   void run();
   void push(std::function<void()> job);
   void measure();
+  Status read(const LogOptions& options, Persisted& out);
+  Status begin_again(const LogOptions& options, const std::string& why, Persisted& out);
   Status apply(CommitWork& work, CommitDone& result);
+  Status loss_is_named(const Transaction& transaction);
   void commit(CommitWork& work, std::function<void(CommitDone)>& done);
   void fail(const Error& error);
 };
@@ -115,15 +110,32 @@ Status SqliteLog::State::apply(CommitWork& job, CommitDone& result) {
   return writer->apply(job, result);
 }
 
+// The next start goes on from what is done here: damaged batches are known by name then, other damage sets the log
+// aside.
 void SqliteLog::State::fail(const Error& error) {
-  if (error.code == Code::corrupt) std::ofstream(damage_mark(store->options().path)) << error.what << '\n';
+  if (error.code == Code::corrupt) {
+    const auto batches = store->set_damaged_aside();
+    if (batches && *batches > 0)
+      LOG(error, "{}: {} batches are damaged and set aside", store->options().path, *batches);
+    else if (auto marked = DamageMark(store->options().path).set(error.what); !marked)
+      LOG(error, "{}", marked.error().what);
+  }
   fatal(error);
+}
+
+// Before anybody is told of the transaction: while the mark stands, a start makes the log anew without it.
+Status SqliteLog::State::loss_is_named(const Transaction& transaction) {
+  if (!unnamed || !names_the_loss(transaction)) return Ok{};
+  TRY(unnamed->clear());
+  unnamed.reset();
+  return Ok{};
 }
 
 void SqliteLog::State::commit(CommitWork& job, std::function<void(CommitDone)>& done) {
   CommitDone result;
   result.status = apply(job, result);
   if (result.status) {
+    if (auto named = loss_is_named(job.transaction); !named) return fail(named.error());
     if (auto tended = store->tend(); !tended) return fail(tended.error());
   } else if (result.status.error().code != Code::full) {
     // A write or sync that failed leaves pages of unknown state: only what is read back from disk counts.
@@ -137,38 +149,58 @@ void SqliteLog::State::commit(CommitWork& job, std::function<void(CommitDone)>& 
       [done = std::move(done), result = std::make_shared<CommitDone>(std::move(result))] { done(std::move(*result)); });
 }
 
+Status SqliteLog::State::read(const LogOptions& options, Persisted& out) {
+  auto opened = LogStore::open(options);
+  if (!opened) return std::move(opened).error();
+  auto rows = (*opened)->read_all();
+  if (!rows) return std::move(rows).error();
+  if (const char* what = contradiction(*rows)) return Error{Code::corrupt, what};
+  store = std::move(*opened);
+  out = std::move(*rows);
+  return Ok{};
+}
+
+// A new log with what is still readable of the damaged one. An error leaves the mark: the next start begins here again.
+Status SqliteLog::State::begin_again(const LogOptions& options, const std::string& why, Persisted& out) {
+  std::error_code ignored;
+  std::filesystem::remove(reserve_of(options), ignored);  // for the mark, and what is copied
+  unnamed.emplace(options.path);
+  TRY(unnamed->set(why));
+  TRY(unnamed->move());
+  Salvaged salvaged;
+  {
+    auto fresh = LogStore::open(options);
+    if (!fresh) return std::move(fresh).error();
+    auto copied = (*fresh)->salvage(unnamed->aside());
+    const bool unreadable = !copied && (copied.error().code == Code::not_found || copied.error().code == Code::corrupt);
+    if (!copied && !unreadable) return std::move(copied).error();
+    if (copied) salvaged = std::move(*copied);
+    if (copied)
+      LOG(warning, "{} batches and {} runs were read from {}, {} were not", salvaged.batches, salvaged.runs,
+          unnamed->aside(), salvaged.left_out);
+    else
+      LOG(error, "nothing could be read from {}: {}", unnamed->aside(), copied.error().what);
+  }
+  auto status = read(options, out);
+  if (!status && status.error().code == Code::corrupt) {
+    LOG(error, "what was read from {} is no log: {}", unnamed->aside(), status.error().what);
+    TRY(unnamed->discard_new());
+    status = read(options, out);
+  }
+  out.lost = std::move(salvaged.lost);
+  return status;
+}
+
 Result<SqliteLog::Opened> SqliteLog::open(const LogOptions& options, Post post, Fatal fatal) {
   configure_sqlite();
   Opened opened;
   auto state = std::make_unique<State>();
-  const auto attempt = [&]() -> Status {
-    if (std::filesystem::exists(damage_mark(options.path)))
-      return Error{Code::corrupt, "damage was met when it was last in use"};
-    auto store = LogStore::open(options);
-    if (!store) return std::move(store).error();
-    auto rows = (*store)->read_all();
-    if (!rows) return std::move(rows).error();
-    if (const char* what = contradiction(*rows)) return Error{Code::corrupt, what};
-    state->store = std::move(*store);
-    opened.persisted = std::move(*rows);
-    return Ok{};
-  };
-  auto status = attempt();
+  auto status = DamageMark(options.path).stands() ? Status(Error{Code::corrupt, "damage was met before"})
+                                                  : state->read(options, opened.persisted);
   if (!status && status.error().code == Code::corrupt) {
-    state->store.reset();
     LOG(error, "the log is damaged ({}): it is set aside and a new one begins", status.error().what);
-    auto aside = set_aside(options.path);
-    if (!aside) return std::move(aside).error();
-    auto store = LogStore::open(options);
-    if (!store) return std::move(store).error();
-    auto salvaged = (*store)->salvage(*aside);
-    if (salvaged)
-      LOG(warning, "{} runs and batches were read from {}", *salvaged, *aside);
-    else
-      LOG(error, "nothing could be read from {}: {}", *aside, salvaged.error().what);
-    store->reset();
     opened.lost = true;
-    status = attempt();
+    status = state->begin_again(options, status.error().what, opened.persisted);
   }
   if (!status) return std::move(status).error();
   auto writer = LogApply::create(*state->store);
@@ -176,7 +208,7 @@ Result<SqliteLog::Opened> SqliteLog::open(const LogOptions& options, Post post, 
   state->writer = std::move(*writer);
   state->post = std::move(post);
   state->fatal = std::move(fatal);
-  if (options.reserve_bytes > 0) state->reserve.emplace(options.path + ".reserve", options.reserve_bytes);
+  if (options.reserve_bytes > 0) state->reserve.emplace(reserve_of(options), options.reserve_bytes);
   state->measure();
   opened.log.reset(new SqliteLog(std::move(state)));
   return opened;

@@ -49,6 +49,7 @@ void open_queues(State& state, const Persisted& persisted) {
     ASSERT(lane != nullptr && lane->row.origin == row.origin);  // A8
     lane->batches.push_back(Batch{row});
     account(stream, row.bytes);
+    if (row.damaged) must_resolve(state, *lane);  // it may be in the log all the same: looked for, else a gap
     if (!row.published) continue;
     ASSERT(lane == &stream.lanes.front() || lane->row.origin == row.origin);
     ASSERT(stream.window.end() - stream.window.begin() + 1 == lane->batches.size());  // A3: a prefix of the first lane
@@ -79,6 +80,7 @@ void open(State& state, Moment moment, Persisted persisted, bool log_lost) {
   open_queues(state, persisted);
   gaps_stream(state);
   for (auto& [id, stream] : state.streams) retire_lanes(state, *stream);
+  for (Gap& gap : persisted.lost) add_gap(state, moment, std::move(gap));
   if (!log_lost) return;
   Gap gap;
   gap.reason = gap_reason::log_lost;

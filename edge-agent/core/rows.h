@@ -70,6 +70,7 @@ struct BatchRow {
   WallMillis taken;           // when its first event was taken; differs from `oldest` once stamped anew
   std::int32_t bytes = 0;
   bool published = false;  // set and committed before its first publish
+  bool damaged = false;    // its bytes are lost: no column, known when the log is opened
   std::int64_t count() const { return last - first + 1; }
 };
 
@@ -125,7 +126,7 @@ inline constexpr const char* full = "full";                    // policy drop-ne
 inline constexpr const char* refused = "refused";              // the log refused it for itself: set aside
 inline constexpr const char* unresolved = "unresolved";        // retention took where it might have been seen
 inline constexpr const char* log_went_back = "log_went_back";  // the cloud log was put back behind our acknowledgements
-inline constexpr const char* log_lost = "log_lost";            // the agent's own log was corrupt
+inline constexpr const char* log_lost = "log_lost";            // the agent's own log was damaged
 inline constexpr const char* source_hole = "source_hole";      // a number was skipped
 inline constexpr const char* ring_lost = "ring_lost";          // the device's ring overflowed
 inline constexpr const char* confirmed_before = "confirmed_before";  // to the device, by a log that was put back
@@ -162,6 +163,7 @@ struct Persisted {
   std::vector<GapRow> gaps;
   std::vector<SourceRow> sources;
   std::vector<RecentRow> recents;
+  std::vector<Gap> lost;  // of a damaged log: what is known not to be in these rows
 };
 
 inline constexpr std::int32_t gap_bytes = 320;  // what an unsealed gap counts for

@@ -129,6 +129,10 @@ struct Settlement {
     for (const auto& [first, last] : pieces) missing += last - first + 1;
     state.counts.events_found += static_cast<std::uint64_t>(row.count() - missing);
     if (pieces.empty()) return drop(batch);
+    if (row.damaged) {
+      for (const auto& [first, last] : pieces) name(row, first, last, gap_reason::log_lost);
+      return drop(batch);
+    }
     if (range_is_gone && row.published) {
       for (const auto& [first, last] : pieces) name(row, first, last, gap_reason::unresolved);
       return drop(batch);

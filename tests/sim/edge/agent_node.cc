@@ -78,6 +78,8 @@ void AgentNode::crash() {
     apply(*under_way_, nullptr);
   }
   under_way_.reset();
+  if (plan_.batch_damaged > 0 && base_.random.chance(plan_.batch_damaged, 100) && store_.damage_any(base_.random))
+    base_.injected(Fault::batch_damaged);
   taken_.clear();
   unacknowledged_.clear();
   base_.after(base_.between(milliseconds(100), seconds(20)), [this, life = life_] {
@@ -258,6 +260,7 @@ void AgentNode::publish(const PublishBatch& effect) {
   if (same) {
     base_.say("{}: {} publishes {:08x} sequence {} events {}..{}", name_, effect.topic, short_id(effect.batch.producer),
               effect.batch.sequence, effect.batch.first.value(), effect.batch.last.value());
+    if (stored->row.damaged) return base_.fail(name_ + ": publishes a damaged batch");
     checker_.published(index_, branch_, store_, effect, *stored->content);
     if (connected_)
       cloud_.publish_up({name_, effect.topic, effect.partition, stored->content, std::nullopt, branch_, base_.now});

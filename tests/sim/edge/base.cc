@@ -43,7 +43,8 @@ const std::vector<std::string>& fault_names() {
                                               "gateway's clock ahead",
                                               "read of a look slow",
                                               "answer forged",
-                                              "batch forged"};
+                                              "batch forged",
+                                              "batch damaged"};
   return names;
 }
 

@@ -57,6 +57,7 @@ enum class Fault : std::uint8_t {
   look_slow,
   answer_forged,
   batch_forged,
+  batch_damaged,
   count
 };
 enum class Check : std::uint8_t {

@@ -67,6 +67,7 @@ Plan draw_plan(Prng& random, Prng& forger) {
   plan.look_slow = rate(30, 500);
   if (forger.chance(30, 100)) plan.forged = 1 + forger.below(50);
   if (plan.put_back.value() == 0 && forger.chance(10, 100)) plan.put_back = seconds(forger.between(30, 200));
+  if (forger.chance(15, 100)) plan.batch_damaged = 1 + forger.below(60);
   return plan;
 }
 

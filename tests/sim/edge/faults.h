@@ -17,6 +17,7 @@ struct Plan {
   std::uint64_t forged = 0;            // messages at gateways, of a thousand
   std::uint64_t crash_per_effect = 0;  // of a hundred thousand effects
   std::uint64_t commit_fails = 0;
+  std::uint64_t batch_damaged = 0;  // of a hundred crashes: after it, a batch's bytes are others
   bool slow_disk = false;
   // Mean time between such events; 0: never.
   Duration uplink_cut{0}, site_killed{0}, agent_crash{0}, gateway_crash{0}, gateway_pause{0}, shard_moves{0};

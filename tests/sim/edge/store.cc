@@ -1,6 +1,7 @@
 #include "tests/sim/edge/store.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace edgelog::sim::edge {
 
@@ -132,6 +133,7 @@ struct Applying {
     const auto old = store.batches_.find({op.stream, op.first});
     if (old == store.batches_.end()) return broken("no such batch to seal anew");
     const Store::StoredBatch before = old->second;
+    if (before.row.damaged) return broken("a damaged batch is sealed anew");
     store.batches_.erase(old);
     std::set<EventIndex> kept;
     for (const BatchRow& part : op.parts) {
@@ -152,6 +154,7 @@ struct Applying {
   void operator()(const PutBatch& op) {
     const auto old = store.batches_.find({op.row.stream, op.row.first});
     if (old == store.batches_.end()) return broken("no such batch");
+    if (old->second.row.damaged) return broken("a damaged batch is marked or renumbered");
     const std::int32_t bytes = old->second.row.bytes;
     old->second.row = op.row;
     old->second.row.bytes = bytes;
@@ -193,6 +196,14 @@ Persisted Store::read() const {
 const Store::StoredBatch* Store::batch(StreamId stream, EventIndex first) const {
   const auto found = batches_.find({stream, first});
   return found == batches_.end() ? nullptr : &found->second;
+}
+
+bool Store::damage_any(Prng& random) {
+  if (batches_.empty()) return false;
+  auto at = batches_.begin();
+  std::advance(at, static_cast<std::ptrdiff_t>(random.below(batches_.size())));
+  at->second.row.damaged = true;
+  return true;
 }
 
 const StreamRow* Store::stream(const std::string& topic) const {

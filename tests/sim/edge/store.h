@@ -3,6 +3,7 @@
 #include <map>
 #include <set>
 
+#include "common/base/prng.h"
 #include "edge-agent/core/effects.h"
 #include "tests/sim/edge/content.h"
 
@@ -64,6 +65,10 @@ class Store {
   std::vector<EventKey> droppable(const std::string& topic) const;
   // So many streams are, and each has its partition.
   bool all_placed(std::size_t streams) const;
+  // The bytes of this batch are lost from now on: its row says so.
+  void damage(agent::StreamId stream, EventIndex first) { batches_.at({stream, first}).row.damaged = true; }
+  // Such a batch by chance; false: there is none.
+  bool damage_any(Prng& random);
 
  private:
   using Key = std::pair<agent::StreamId, EventIndex>;

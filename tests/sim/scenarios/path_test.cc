@@ -227,6 +227,42 @@ TEST(Rule7, ALeaderThatWasDeposedBeforeTheFenceIsNotBelieved) {
   EXPECT_EQ(b.batches.size(), 1U);
 }
 
+TEST(Rule7, ADamagedBatchIsLookedForAndThenNamed) {
+  for (const bool found : {false, true}) {
+    Bench b;
+    b.open();
+    b.connect();
+    b.take("climate");  // its answer gets lost
+    b.take("climate");
+    b.tick();
+    const agent::PublishBatch first = b.batches.at(0);
+    b.crash();
+    b.store.damage(first.batch.stream, first.batch.first);
+    b.open(8);
+    b.connect();
+    EXPECT_TRUE(b.batches.empty());
+    b.answer_fence(b.fences.at(0), Offset{5});
+    b.tick();
+    std::vector<uplink::Sighting> sightings = {fence_at(b.fences[0].id, 5)};
+    if (found) sightings.insert(sightings.begin(), seen(first.batch.producer, first.batch.origin, 0, 0, 1));
+    b.answer_look(b.looks.at(0), Offset{6}, sightings);
+    b.tick();
+    EXPECT_EQ(b.store.batch(first.batch.stream, first.batch.first), nullptr);
+    ASSERT_EQ(b.gaps.size(), found ? 0U : 1U);
+    if (!found) {
+      EXPECT_EQ(b.gaps[0].reason, agent::gap_reason::log_lost);
+      EXPECT_EQ(b.gaps[0].stream, "climate");
+      EXPECT_EQ(b.gaps[0].origin, first.batch.origin);
+      EXPECT_EQ(b.gaps[0].first, EventIndex{0});
+      EXPECT_EQ(b.gaps[0].last, EventIndex{0});
+    }
+    const auto next = std::find_if(b.batches.begin(), b.batches.end(),
+                                   [](const agent::PublishBatch& p) { return p.topic == "climate"; });
+    ASSERT_NE(next, b.batches.end()) << "what stood behind it goes on";
+    EXPECT_EQ(next->batch.first, EventIndex{1});
+  }
+}
+
 TEST(Rule7, BeforeTheFirstConnectionAnotherLifeMayHaveSentWhatIsOlder) {  // seed 162
   Bench b;
   b.open();

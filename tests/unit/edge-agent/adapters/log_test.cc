@@ -2,79 +2,18 @@
 // that anybody can read.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <iterator>
 
 #include "common/record/check.h"
-#include "common/uplink/names.h"
-#include "edge-agent/adapters/log_apply.h"
-#include "edge-agent/agent/run.h"
+#include "edge-agent/adapters/log_check.h"
+#include "edge-agent/adapters/sqlite_log.h"
 #include "edge-agent/core/agent.h"
+#include "tests/unit/edge-agent/adapters/log_bench.h"
 
 namespace edgelog::agent {
 namespace {
-
-struct Folder {
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "edgelog-log-XXXXXX").string();
-    EXPECT_NE(mkdtemp(name.data()), nullptr);
-    path = name;
-  }
-  ~Folder() { std::filesystem::remove_all(path); }
-  std::string path;
-};
-
-LogOptions options_in(const Folder& folder) {
-  LogOptions options;
-  options.path = folder.path + "/agent.db";
-  options.agent = "edge-1";
-  return options;
-}
-
-struct Log {
-  explicit Log(const LogOptions& options) {
-    auto opened = LogStore::open(options);
-    EXPECT_TRUE(opened) << (opened ? "" : opened.error().what);
-    store = std::move(*opened);
-    writer = std::move(*LogApply::create(*store));
-  }
-  CommitDone commit(std::vector<Op> ops, std::vector<Run> runs = {}) {
-    CommitDone done;
-    const CommitWork work{{++id, std::move(ops)}, std::move(runs)};
-    done.status = writer->apply(work, done);
-    EXPECT_TRUE(done.status) << (done.status ? "" : done.status.error().what);
-    return done;
-  }
-  std::unique_ptr<LogStore> store;
-  std::unique_ptr<LogApply> writer;
-  std::int64_t id = 0;
-};
-
-constexpr StreamId stream{2};
-
-// Events first..last with the value {"i":INDEX} and a second between them.
-Run make_run(std::int64_t first, std::int64_t last) {
-  Run run{stream, EventIndex{first}, EventIndex{last}, WallMillis{1000 * first}, {}};
-  for (std::int64_t i = first; i <= last; ++i) {
-    const EventHeader header{"h", "x"};
-    append_event(run.events, i == first ? 0 : 1000, "s/d", "{\"i\":" + std::to_string(i) + "}", {&header, 1});
-  }
-  return run;
-}
-
-BatchRow batch_of(std::int64_t first, std::int64_t last, std::int64_t sequence = 0) {
-  BatchRow row;
-  row.stream = stream;
-  row.first = EventIndex{first};
-  row.last = EventIndex{last};
-  row.origin = ProducerId{77};
-  row.producer = ProducerId{78};
-  row.sequence = sequence;
-  return row;
-}
 
 struct Read {
   std::vector<std::string> values;
@@ -322,37 +261,6 @@ TEST(AgentLog, SalvageKeepsWhatCanBeRead) {
   EXPECT_TRUE(all->origins.at(0).must_resolve);
 }
 
-// A log of two lanes, with batches (the first one published), events, a gap, sources and recents.
-void write_everything(const LogOptions& options) {
-  Log log(options);
-  StreamRow row;
-  row.id = stream;
-  row.topic = "doors";
-  row.next = EventIndex{200};
-  StreamRow gaps;
-  gaps.id = StreamId{3};
-  gaps.topic = uplink::gaps_topic;
-  gaps.next = EventIndex{1};
-  OriginRow origin, later, of_gaps;
-  origin.stream = later.stream = stream;
-  origin.origin = ProducerId{77};
-  later.origin = ProducerId{79};
-  later.first = EventIndex{150};
-  of_gaps.stream = StreamId{3};
-  of_gaps.origin = ProducerId{99};
-  const GapRow gap{
-      EventIndex{0}, WallMillis{4}, {"overflow", "doors", ProducerId{77}, EventIndex{1}, EventIndex{2}, 2}};
-  log.commit({PutMeta{{3, 9}}, PutStream{row}, PutStream{gaps}, PutOrigin{origin}, PutOrigin{later}, PutOrigin{of_gaps},
-              PutProducer{{stream, ProducerId{78}}}, PutGap{gap}, PutSource{{{"mqtt", "d"}, "7", 5, 9}},
-              PutRecent{{{"mqtt", "e"}, 3, 5, 77}}, InsertEvents{stream, EventIndex{0}, EventIndex{149}},
-              InsertEvents{stream, EventIndex{150}, EventIndex{199}}},
-             {make_run(0, 149), make_run(150, 199)});
-  BatchRow first = batch_of(0, 19), second = batch_of(20, 39, 20);
-  log.commit({Seal{first}, Seal{second}});
-  first.published = true;
-  log.commit({PutBatch{first}});
-}
-
 // An opening of the core as the agent does it: what it asserts must have been checked before.
 void open_core(Persisted rows) {
   Config config;
@@ -396,7 +304,25 @@ TEST(AgentLog, RowsThatContradictEachOtherAreDamage) {
   }
 }
 
-// Whatever byte of the file is another one: it is refused as damaged, or the agent starts.
+void put_file(const LogOptions& options, const std::string& content) {
+  for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(options.path).parent_path()))
+    std::filesystem::remove(entry);
+  std::ofstream(options.path, std::ios::binary | std::ios::trunc) << content;
+}
+
+// How an opening of it goes, as far as SqliteLog::open begins.
+Status read_log(const LogOptions& options, Persisted& out) {
+  auto store = LogStore::open(options);
+  if (!store) return std::move(store).error();
+  auto rows = (*store)->read_all();
+  if (!rows) return std::move(rows).error();
+  if (const char* what = contradiction(*rows)) return Error{Code::corrupt, what};
+  out = std::move(*rows);
+  return Ok{};
+}
+
+// Whatever byte of the file is another one: the agent starts with it, or it is damage, and the agent starts with what
+// is left. Only another agent's name or a later format, as far as one can tell, is refused.
 TEST(AgentLog, AByteThatIsAnotherOneNeverEndsAStart) {
   const Folder folder;
   const LogOptions options = options_in(folder);
@@ -406,28 +332,57 @@ TEST(AgentLog, AByteThatIsAnotherOneNeverEndsAStart) {
     std::ifstream file(options.path, std::ios::binary);
     whole.assign(std::istreambuf_iterator<char>(file), {});
   }
-  int refused = 0, opened = 0;
-  for (std::size_t at = 13; at < whole.size(); at += 29) {
+  int damaged = 0, opened = 0, foreign = 0;
+  // Of the first page, which has the header and the schema, more than of the others.
+  for (std::size_t at = 0; at < whole.size(); at += at < 100 ? 1 : at < 4096 ? 7 : 29) {
     std::string other = whole;
     other[at] = static_cast<char>(other[at] ^ (1 << (at % 8)));
-    if (other[at] == whole[at]) continue;
-    std::ofstream(options.path, std::ios::binary | std::ios::trunc) << other;
-    std::filesystem::remove(options.path + "-wal");
-    auto store = LogStore::open(options);
-    if (!store) {
-      ++refused;
+    put_file(options, other);
+    Persisted rows;
+    if (const auto status = read_log(options, rows); status) {
+      ++opened;
+      open_core(std::move(rows));
       continue;
-    }
-    auto rows = (*store)->read_all();
-    if (!rows || contradiction(*rows) != nullptr) {
-      ++refused;
+    } else if (status.error().code == Code::unsupported) {
+      ++foreign;
       continue;
+    } else {
+      EXPECT_EQ(status.error().code, Code::corrupt) << "byte " << at << ": " << status.error().what;
     }
-    ++opened;
-    open_core(std::move(*rows));
+    if (++damaged % 4 != 0) continue;  // each costs syncs
+    put_file(options, other);
+    auto salvaged = SqliteLog::open(options, [](const auto&) {}, [](const Error&) {});
+    ASSERT_TRUE(salvaged) << "byte " << at << ": " << salvaged.error().what;
+    EXPECT_TRUE(salvaged->lost);
+    open_core(std::move(salvaged->persisted));
   }
-  EXPECT_GT(refused, 10);
+  EXPECT_GT(damaged, 10);
   EXPECT_GT(opened, 10);
+  EXPECT_LT(foreign, 10);
+}
+
+// The two that SQLite calls errors of the SQL: a name in the schema, and a format of 0, which is a database's before
+// it is made.
+TEST(AgentLog, ASchemaThatIsAnotherOneIsDamage) {
+  const char* wrongs[] = {"PRAGMA user_version = 0", "PRAGMA application_id = 7",
+                          "ALTER TABLE runs RENAME COLUMN base_time TO bese_time",
+                          "ALTER TABLE batches RENAME TO botches", "ALTER TABLE about RENAME COLUMN value TO valve"};
+  for (const char* wrong : wrongs) {
+    const Folder folder;
+    const LogOptions options = options_in(folder);
+    write_everything(options);
+    {
+      auto database = Database::open(options.path, false);
+      ASSERT_TRUE(database->execute(wrong)) << wrong;
+    }
+    Persisted rows;
+    const auto status = read_log(options, rows);
+    ASSERT_FALSE(status) << wrong;
+    EXPECT_EQ(status.error().code, Code::corrupt) << wrong << ": " << status.error().what;
+    auto salvaged = SqliteLog::open(options, [](const auto&) {}, [](const Error&) {});
+    ASSERT_TRUE(salvaged) << wrong << ": " << salvaged.error().what;
+    EXPECT_FALSE(salvaged->persisted.streams.empty()) << wrong;
+  }
 }
 
 }  // namespace
