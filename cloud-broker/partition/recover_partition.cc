@@ -369,6 +369,8 @@ Status PartitionRecovery::walk_segment(std::size_t number) {
         if (position < check_from &&
             (header.next_offset() > unchecked_end || position + header.total_bytes() > unchecked_to))
           return false;
+        // A file made anew under a name that an earlier life used may come back with what that life wrote.
+        if (position >= check_from && header.leader_epoch < log_.epoch_at(header.base_offset)) return false;
         if (!tail_ && header.next_offset() > durable_) tail_ = {number, position};
         log_.apply_horizons(header.base_offset);
         log_.note_batch(segment, header, position, header.base_offset >= snapshot);
@@ -388,7 +390,7 @@ Status PartitionRecovery::walk_segment(std::size_t number) {
 Status PartitionRecovery::end_here(std::size_t number, const disklog::WalkResult& at, std::uint64_t file_size) {
   Segment& segment = log_.segments[number];
   const std::string why = at.stop == disklog::WalkStop::bad      ? at.why
-                          : at.stop == disklog::WalkStop::enough ? "a batch that goes beyond the next one"
+                          : at.stop == disklog::WalkStop::enough ? "a batch that goes beyond the next one, or of an earlier life"
                                                                  : "ends too early";
   if (log_.end < durable_ || vouched(segment) || at.position < covered(segment) || lacks_a_round()) {
     log_.damage(fmt::format("{} at byte {}: {} (durable up to offset {})", log_.segment_path(segment.info), at.position,

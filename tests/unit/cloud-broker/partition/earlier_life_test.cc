@@ -65,6 +65,43 @@ void expect_all(Partition& p) {
 const std::string directory = disklog::partition_path(partition_id(1));
 const std::string index_path = directory + "/" + disklog::index_name(Offset{0}, 0);
 
+// Seed 178198 of the broker's simulator: a segment that no round told of, removed by the next start; made anew under
+// its name and, before that was durable, there again as it was.
+TEST(EarlierLife, WhatItLeftInASegmentThatIsMadeAnewIsNotTheLogsEnd) {
+  StoreWorld world;
+  world.open();
+  world.create(1);
+  world.commit();
+  world.idle_checkpoint();
+  fill(world, true);
+  const std::string second = directory + "/" + disklog::segment_name(Offset{40}, 0);
+  world.commit();
+  const Buffer left = *world.disk.contents(second);
+  ASSERT_GT(left.size(), 4000u);
+  world.kill();
+  StoreWorld again;
+  again.open();  // twice, so that its epoch is a later one
+  again.close();
+  again.open();
+  again.create(1);
+  again.commit();
+  again.idle_checkpoint();
+  Partition& p = *again.store->find(partition_id(1));
+  p.set_settings(forty_batches);
+  for (int i = 0; i < 40; ++i) ASSERT_EQ(again.append(p, {.value_bytes = i < 20 ? 2000u : 3000u}).error, 0);
+  ASSERT_TRUE(p.log().roll(again.wall.value()));
+  again.commit();
+  again.power_cut(Survival::nothing);
+  auto file = disklog::write_file(again.disk, second, left);
+  ASSERT_TRUE(file);
+  again.disk.close(*file);
+  again.open();
+  Partition& after = *again.store->find(partition_id(1));
+  EXPECT_EQ(after.end(), Offset{40});
+  EXPECT_EQ(testing::read_all(after), 40);
+  EXPECT_EQ(after.damage(), "");
+}
+
 TEST(EarlierLife, TheIndexOfASegmentThatNobodyVouchesForIsRemoved) {
   StoreWorld world;
   world.open();
