@@ -52,12 +52,14 @@ class GatewayTest : public testing::Test {
   static void SetUpTestSuite() {
     directory_ = make_temporary_directory();
     mqtt_port_ = free_port();
-    std::ofstream(directory_ + "/mosquitto.conf")
-        << "listener " << mqtt_port_ << " 127.0.0.1\nallow_anonymous true\npersistence false\n"
-        << "max_inflight_messages 1000\nset_tcp_nodelay true\nlog_dest stderr\n";
-    mosquitto_ = std::make_unique<Process>(std::vector<std::string>{"mosquitto", "-c", directory_ + "/mosquitto.conf"},
-                                           directory_ + "/mosquitto.log");
+    mosquitto_ = start_mosquitto(mqtt_port_);
     ASSERT_TRUE(await_port(mqtt_port_, 10));
+  }
+  static std::unique_ptr<Process> start_mosquitto(std::uint16_t port) {
+    const std::string name = directory_ + "/mosquitto-" + std::to_string(port);
+    std::ofstream(name + ".conf") << "listener " << port << " 127.0.0.1\nallow_anonymous true\npersistence false\n"
+                                  << "max_inflight_messages 1000\nset_tcp_nodelay true\nlog_dest stderr\n";
+    return std::make_unique<Process>(std::vector<std::string>{"mosquitto", "-c", name + ".conf"}, name + ".log");
   }
   static void TearDownTestSuite() { mosquitto_.reset(); }
 
@@ -71,11 +73,11 @@ class GatewayTest : public testing::Test {
     std::uint16_t admin;
     std::unique_ptr<Process> process;
   };
-  Gateway start_gateway(const std::string& topics) {
+  Gateway start_gateway(const std::string& topics, std::uint16_t mqtt_port = mqtt_port_) {
     Gateway out{free_port(), nullptr};
     out.process =
         std::make_unique<Process>(std::vector<std::string>{bin + "/edgelog-gateway", "--brokers", log_name, "--mqtt",
-                                                           "127.0.0.1:" + std::to_string(mqtt_port_), "--admin",
+                                                           "127.0.0.1:" + std::to_string(mqtt_port), "--admin",
                                                            "127.0.0.1:" + std::to_string(out.admin), "--topics", topics,
                                                            "--group", group_, "--log-level", "debug"},
                                   directory_ + "/gateway-" + std::to_string(out.admin) + ".log");
@@ -256,6 +258,23 @@ TEST_F(GatewayTest, TwoShareTheShardsAndOneTakesOver) {
   EXPECT_TRUE(await_metric(three, "edgelog_gateway_shards", 64, 20));
   const auto lines = consume(topic_);
   EXPECT_EQ(lines.size(), 32u);
+}
+
+TEST_F(GatewayTest, WithoutMqttItLeavesItsShardsToTheOthersUntilItWorksAgain) {
+  const std::uint16_t other_port = free_port();
+  auto other_mosquitto = start_mosquitto(other_port);
+  auto one = start_gateway(topic_ + ":1");
+  ASSERT_TRUE(await_metric(one, "edgelog_gateway_shards", 64, 30));
+  auto two = start_gateway(topic_ + ":1", other_port);
+  ASSERT_TRUE(await_metric(two, "edgelog_gateway_shards", 32, 30));
+  ASSERT_TRUE(await_metric(one, "edgelog_gateway_shards", 32, 30));
+  auto never_connected = start_gateway(topic_ + ":1", free_port());
+  other_mosquitto->kill();
+  EXPECT_TRUE(await_metric(one, "edgelog_gateway_shards", 64, 40));
+  EXPECT_THAT(http_get(two.admin, "/readyz"), testing::HasSubstr("MQTT does not work"));
+  EXPECT_THAT(http_get(never_connected.admin, "/readyz"), testing::HasSubstr("MQTT does not work"));
+  other_mosquitto = start_mosquitto(other_port);
+  EXPECT_TRUE(await_metric(one, "edgelog_gateway_shards", 32, 40));
 }
 
 TEST_F(GatewayTest, TheLogDiesWithBatchesInHand) {
