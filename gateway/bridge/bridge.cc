@@ -21,6 +21,11 @@ std::optional<PartitionIndex> parse_partition(std::string_view text) {
   return PartitionIndex{value};
 }
 
+// An agent gathers 192 KiB, or seals one event alone; JSON of the size of a batch that compressed to a fourth.
+std::size_t plain_bytes_max(std::int64_t batch_bytes_max) {
+  return std::max(ReaderConfig{}.plain_bytes_max, 4 * static_cast<std::size_t>(batch_bytes_max));
+}
+
 std::string filter(std::string_view kind, std::uint32_t shard) { return fmt::format("edgelog/1/{}/{}/#", kind, shard); }
 
 }  // namespace
@@ -37,7 +42,7 @@ Bridge::Bridge(BridgeConfig config, Ports ports, Events events, std::uint64_t se
                },
                [this](const std::vector<std::string>& findings) { events_.findings(findings); }}),
       outbox_(ports_.uplink),
-      reader_(ports_.client),
+      reader_(ports_.client, {.plain_bytes_max = plain_bytes_max(config.core.batch_bytes_max)}),
       fleet_(config.fleet, config.name, ports_.client, ports_.timer),
       membership_(
           config.group, ports_.client, ports_.timer, [this](const Shards& shards) { own(shards); },
