@@ -28,7 +28,10 @@ class FakeLog {
   }
   void add_broker() {
     const NodeId id{static_cast<std::int32_t>(cluster.brokers.size()) + 1};
-    cluster.brokers.push_back({id, "broker", 9092});
+    auto& broker = cluster.brokers.emplace_back();
+    broker.node_id = id;
+    broker.host = "broker";
+    broker.port = 9092;
   }
   void add_topic(const std::string& name, std::size_t partitions, std::size_t replicas = 1) {
     auto& topic = cluster.topics.emplace_back();
