@@ -207,7 +207,8 @@ bool Client::cancel(ProduceToken token) {
   return std::any_of(lanes_.begin(), lanes_.end(), [&](auto& lane) { return lane.second->cancel(token); });
 }
 
-void Client::fetch(const TopicPartitionName& from, Offset offset, std::function<void(const FetchResult&)> done) {
+void Client::fetch(const TopicPartitionName& from, Offset offset, std::function<void(const FetchResult&)> done,
+                   std::int32_t bytes_max) {
   const auto leader = leader_of(from);
   if (!leader) {
     refresh_metadata();
@@ -223,7 +224,7 @@ void Client::fetch(const TopicPartitionName& from, Offset offset, std::function<
   partition.partition = from.partition;
   partition.current_leader_epoch = leader->epoch;
   partition.fetch_offset = offset;
-  partition.partition_max_bytes = options_.fetch_bytes_max;
+  partition.partition_max_bytes = std::min(bytes_max, options_.fetch_bytes_max);
   ask<wire::FetchResponse>(
       leader->node, Way::fetch, std::move(request), options_.request_timeout,
       [this, done = std::move(done)](ErrorCode error, wire::FetchResponse& response) {

@@ -90,7 +90,9 @@ class Client final : public LinkOwner {
   // Takes back what has not been sent; its callback is not called. False: it is on its way, or was answered.
   bool cancel(ProduceToken token);
 
-  void fetch(const TopicPartitionName& from, Offset offset, std::function<void(const FetchResult&)> done);
+  // At most `bytes_max` and ClientOptions::fetch_bytes_max, but the first batch whole.
+  void fetch(const TopicPartitionName& from, Offset offset, std::function<void(const FetchResult&)> done,
+             std::int32_t bytes_max = INT32_MAX);
   // One answer per partition that was asked for.
   using Offsets = std::map<TopicPartitionName, OffsetResult>;
   void list_offsets(const std::vector<TopicPartitionName>& partitions, std::int64_t at,

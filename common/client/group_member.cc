@@ -186,6 +186,8 @@ void GroupMember::leave(std::function<void()> done) {
   request.group_id = options_.group;
   request.member_id = member_id_;
   request.members.push_back({member_id_, std::nullopt, std::nullopt});
+  member_id_.clear();  // who comes back comes as a new member
+  failures_ = 0;
   client_.ask<wire::LeaveGroupResponse>(coordinator_, Way::group, std::move(request), leave_timeout,
                                         [done = std::move(done)](ErrorCode, wire::LeaveGroupResponse&) { done(); });
 }

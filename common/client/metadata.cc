@@ -14,7 +14,7 @@ bool read_partitions(const wire::MetadataResponse::Topic& from, TopicState& to) 
     const auto index = static_cast<std::size_t>(partition.partition_index.value());
     if (partition.partition_index.value() < 0 || index >= seen.size() || seen[index]) return false;
     seen[index] = true;
-    to.partitions[index] = {partition.leader_id, partition.leader_epoch};
+    to.partitions[index] = {partition.leader_id, partition.leader_epoch, 0, partition.replica_nodes.size()};
   }
   return true;
 }

@@ -2,6 +2,7 @@
 // What a client knows of a cluster: brokers, topics, leaders. For one topic id a leader epoch does not go
 // back at once, since a broker may lag behind (KIP-320); it does if answer after answer says so, since a
 // log may have been put back to an older state.
+#include <cstddef>
 #include <map>
 #include <string>
 #include <vector>
@@ -18,6 +19,7 @@ struct PartitionState {
   NodeId leader{-1};  // -1: none now
   LeaderEpoch leader_epoch{-1};
   std::uint8_t older_answers = 0;  // in a row, that told an older epoch
+  std::size_t replicas = 0;        // that it is meant to have
 };
 
 struct TopicState {

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <deque>
+#include <map>
 #include <mutex>
 #include <set>
 #include <string_view>
@@ -23,6 +25,9 @@ constexpr Duration connect_timeout = seconds(5);
 constexpr Duration ready_timeout = seconds(10);  // from CONNECT to SUBACK
 constexpr int receive_maximum_default = 65'535;  // MQTT 5, 3.2.2.3.3: when CONNACK does not say
 constexpr int first_failure_reason = 0x80;
+constexpr int unknown_reason = -1;
+constexpr Duration refused_pause = seconds(30);  // then what was refused is subscribed to again
+constexpr std::size_t turn_max = 64;             // events that are handled before others have the loop
 
 // What Paho's threads saw, in their order. `of` is the number of the connection attempt.
 struct Accepted {
@@ -31,7 +36,8 @@ struct Accepted {
 };
 struct Subscribed {
   std::uint64_t of;
-  std::string refused;  // empty: all granted
+  std::vector<std::pair<std::string, int>> answers;  // filter, reason code or unknown_reason
+  std::string failure;                               // why there is no answer; empty: there is one
 };
 struct Broken {
   std::uint64_t of;
@@ -69,10 +75,26 @@ std::string failure_of(const mqtt::token& token) {
   return fmt::format("Paho error {} ({})", token.get_return_code(), text ? text : "no text");
 }
 
+// Of a SUBACK. Paho C++ 1.2.0 throws instead where the first of many is refused, and keeps the others to itself.
+std::vector<int> reasons_of(const mqtt::token& token) {
+  std::vector<int> out;
+  try {
+    const auto answer = token.get_subscribe_response();
+    for (const auto code : answer.get_reason_codes()) out.push_back(static_cast<int>(code));
+  } catch (const mqtt::exception&) {
+    out.push_back(static_cast<int>(token.get_reason_code()));
+  }
+  return out;
+}
+
 mqtt::properties to_paho(const UserProperties& list) {
   mqtt::properties out;
   for (const auto& [key, value] : list) out.add({mqtt::property::USER_PROPERTY, key, value});
   return out;
+}
+
+std::string text_of(const MQTTLenString& text) {
+  return text.data ? std::string(text.data, static_cast<std::size_t>(text.len)) : std::string();
 }
 
 MqttMessage from_paho(const mqtt::message& message) {
@@ -83,12 +105,21 @@ MqttMessage from_paho(const mqtt::message& message) {
   out.payload.assign(bytes.begin(), bytes.end());
   out.retained = message.is_retained();
   out.duplicate = message.is_duplicate();
-  const auto& properties = message.get_properties();
-  for (std::size_t i = 0, n = properties.count(mqtt::property::USER_PROPERTY); i < n; ++i) {
-    auto [key, value] = mqtt::get<mqtt::string_pair>(properties, mqtt::property::USER_PROPERTY, i);
-    out.properties.emplace_back(std::move(key), std::move(value));
-  }
+  // By hand: mqtt::get() looks for the i-th from the first on.
+  const MQTTProperties& list = message.get_properties().c_struct();
+  for (int i = 0; i < list.count && out.properties.size() < user_properties_max; ++i)
+    if (list.array[i].identifier == MQTTPROPERTY_CODE_USER_PROPERTY)
+      out.properties.emplace_back(text_of(list.array[i].value.data), text_of(list.array[i].value.value));
   return out;
+}
+
+// What an event takes in the inbox.
+std::size_t bytes_of(const Event& event) {
+  const auto* const message = std::get_if<MqttMessage>(&event);
+  if (!message) return 0;  // the server's window bounds how many there are
+  std::size_t bytes = sizeof(Event) + message->payload.size() + message->topic.size();
+  for (const auto& [key, value] : message->properties) bytes += sizeof key + key.size() + sizeof value + value.size();
+  return bytes;
 }
 
 }  // namespace
@@ -121,14 +152,24 @@ struct MqttClient::State : std::enable_shared_from_this<MqttClient::State> {
   struct SubscribeListener : mqtt::iaction_listener {
     State* state = nullptr;
     void on_success(const mqtt::token& token) override {
-      std::string refused;
-      const auto answer = token.get_subscribe_response();
-      for (const auto code : answer.get_reason_codes())
-        if (static_cast<int>(code) >= first_failure_reason)
-          refused = fmt::format("reason {:#x}", static_cast<int>(code));
-      state->put(Subscribed{number_of(token), std::move(refused)});
+      Subscribed event{number_of(token), {}, {}};
+      const auto filters = token.get_topics();
+      const auto reasons = reasons_of(token);
+      for (std::size_t i = 0; filters && i < filters->size(); ++i)
+        event.answers.emplace_back((*filters)[i], i < reasons.size() ? reasons[i] : unknown_reason);
+      state->put(std::move(event));
     }
-    void on_failure(const mqtt::token& token) override { state->put(Subscribed{number_of(token), failure_of(token)}); }
+    // Also where the one filter of a SUBSCRIBE is refused.
+    void on_failure(const mqtt::token& token) override {
+      Subscribed event{number_of(token), {}, {}};
+      const auto reason = static_cast<int>(token.get_reason_code());
+      const auto filters = token.get_topics();
+      if (reason < first_failure_reason || !filters)
+        event.failure = failure_of(token);
+      else
+        for (std::size_t i = 0; i < filters->size(); ++i) event.answers.emplace_back((*filters)[i], reason);
+      state->put(std::move(event));
+    }
   };
   struct PublishListener : mqtt::iaction_listener {
     State* state = nullptr;
@@ -143,16 +184,18 @@ struct MqttClient::State : std::enable_shared_from_this<MqttClient::State> {
 
   void put(Event event) {
     const std::scoped_lock lock(mutex);
-    if (const auto* message = std::get_if<MqttMessage>(&event)) {
-      const std::size_t bytes = message->payload.size() + message->topic.size() + sizeof(Event);
-      if (inbox_bytes + bytes > inbox_bytes_max) {
-        dropped_in_inbox += 1;
-        return;
-      }
-      inbox_bytes += bytes;
+    const std::size_t bytes = bytes_of(event);
+    if (bytes > 0 && inbox_bytes + bytes > inbox_bytes_max) {
+      dropped_in_inbox += 1;
+      return;
     }
+    inbox_bytes += bytes;
     inbox.push_back(std::move(event));
-    if (drain_posted) return;
+    if (!drain_posted) post_drain();
+  }
+
+  // Under `mutex`.
+  void post_drain() {
     drain_posted = true;
     loop.post([self = weak_from_this()] {
       if (const auto state = self.lock()) state->drain();
@@ -164,9 +207,12 @@ struct MqttClient::State : std::enable_shared_from_this<MqttClient::State> {
     std::uint64_t dropped = 0;
     {
       const std::scoped_lock lock(mutex);
-      draining.swap(inbox);
-      inbox_bytes = 0;
+      for (; !inbox.empty() && draining.size() < turn_max; inbox.pop_front()) {
+        inbox_bytes -= bytes_of(inbox.front());
+        draining.push_back(std::move(inbox.front()));
+      }
       drain_posted = false;
+      if (!inbox.empty()) post_drain();
       std::swap(dropped, dropped_in_inbox);
     }
     counters.dropped.add(dropped);
@@ -178,7 +224,6 @@ struct MqttClient::State : std::enable_shared_from_this<MqttClient::State> {
       std::visit([this](auto& e) { handle(e); }, event);
     }
     draining.clear();
-    if (draining.capacity() > 4096) std::vector<Event>().swap(draining);
   }
 
   void handle(MqttMessage& message) {
@@ -200,15 +245,16 @@ struct MqttClient::State : std::enable_shared_from_this<MqttClient::State> {
     window = std::max<std::size_t>(1, std::min(options.in_flight_max, accepted.receive_maximum));
     no_delay(options.port);
     phase = Phase::subscribing;
+    refused.clear();
     if (filters.empty()) return ready();
+    subscribe_to({filters.begin(), filters.end()});
+  }
+
+  void subscribe_to(const std::vector<std::string>& wanted) {
     auto list = std::make_shared<mqtt::string_collection>();
-    mqtt::iasync_client::qos_collection qos;
-    for (const auto& filter : filters) {
-      list->push_back(filter);
-      qos.push_back(1);
-    }
+    for (const auto& filter : wanted) list->push_back(filter);
     try {
-      paho->subscribe(list, qos, as_context(connection), subscribing);
+      paho->subscribe(list, mqtt::iasync_client::qos_collection(wanted.size(), 1), as_context(connection), subscribing);
     } catch (const mqtt::exception& error) {
       broken(fmt::format("subscribe: {}", error.what()));
     }
@@ -216,9 +262,35 @@ struct MqttClient::State : std::enable_shared_from_this<MqttClient::State> {
 
   void handle(const Subscribed& subscribed) {
     if (subscribed.of != connection || phase == Phase::idle) return;
-    if (!subscribed.refused.empty())
-      LOG(warning, "mqtt {}: a subscription was refused: {}", options.client_id, subscribed.refused);
+    if (!subscribed.failure.empty()) return broken("subscribe: " + subscribed.failure);
+    const auto before = refused;
+    std::vector<std::string> unknown;
+    for (const auto& [filter, reason] : subscribed.answers) {
+      if (reason == unknown_reason && filters.contains(filter)) unknown.push_back(filter);
+      refused.erase(filter);
+      if (reason >= first_failure_reason && filters.contains(filter)) refused[filter] = reason;
+    }
+    for (const auto& filter : unknown)
+      if (phase != Phase::idle) subscribe_to({filter});
     if (phase == Phase::subscribing) ready();
+    if (closed) return;
+    if (refused != before) tell_refused();
+    if (!closed && phase == Phase::ready && !refused.empty()) alarm.wake_at(boottime_now() + refused_pause);
+  }
+
+  void tell_refused() {
+    std::string which;
+    if (!refused.empty())
+      which = fmt::format("{} of {} refused, such as {} (reason {:#x})", refused.size(), filters.size(),
+                          refused.begin()->first, refused.begin()->second);
+    if (!which.empty()) LOG(warning, "mqtt {}: subscriptions: {}", options.client_id, which);
+    if (handlers.refused) handlers.refused(which);
+  }
+
+  void ask_again() {
+    std::vector<std::string> again;
+    for (const auto& [filter, reason] : refused) again.push_back(filter);
+    if (!again.empty()) subscribe_to(again);
   }
 
   void handle(const Broken& event) {
@@ -261,7 +333,8 @@ struct MqttClient::State : std::enable_shared_from_this<MqttClient::State> {
 
   void on_alarm() {
     if (phase == Phase::idle) return attempt();
-    if (phase != Phase::ready) broken("no answer to CONNECT or SUBSCRIBE in time");
+    if (phase == Phase::ready) return ask_again();
+    broken("no answer to CONNECT or SUBSCRIBE in time");
   }
 
   void attempt() {
@@ -325,6 +398,7 @@ struct MqttClient::State : std::enable_shared_from_this<MqttClient::State> {
   Alarm alarm;
   Prng chance;
   std::set<std::string> filters;
+  std::map<std::string, int> refused;  // of these, by the server; with its reason code
   std::vector<Event> draining;
   std::vector<MqttMessage> early;  // between CONNACK and `connected`; the server's own window bounds it
   Phase phase = Phase::idle;
@@ -335,7 +409,7 @@ struct MqttClient::State : std::enable_shared_from_this<MqttClient::State> {
   bool closed = false;
 
   std::mutex mutex;
-  std::vector<Event> inbox;
+  std::deque<Event> inbox;
   std::size_t inbox_bytes = 0;
   std::uint64_t dropped_in_inbox = 0;
   bool drain_posted = false;
@@ -366,16 +440,14 @@ void MqttClient::subscribe(std::string filter) {
   auto& s = *state_;
   const auto [at, added] = s.filters.insert(std::move(filter));
   if (!added || s.phase == State::Phase::idle || s.phase == State::Phase::connecting) return;
-  try {
-    s.paho->subscribe(*at, 1, as_context(s.connection), s.subscribing);
-  } catch (const mqtt::exception& error) {
-    s.broken(fmt::format("subscribe: {}", error.what()));
-  }
+  s.subscribe_to({*at});
 }
 
 void MqttClient::unsubscribe(const std::string& filter) {
   auto& s = *state_;
-  if (s.filters.erase(filter) == 0 || s.phase == State::Phase::idle || s.phase == State::Phase::connecting) return;
+  const bool known = s.filters.erase(filter) > 0;
+  if (s.refused.erase(filter) > 0) s.tell_refused();
+  if (!known || s.phase == State::Phase::idle || s.phase == State::Phase::connecting) return;
   try {
     s.paho->unsubscribe(filter);
   } catch (const mqtt::exception& error) {

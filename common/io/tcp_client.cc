@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/asio/connect.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <deque>
 #include <optional>
 #include <unordered_map>
@@ -26,11 +27,14 @@ constexpr std::size_t pieces_max = 64;
 
 struct Link : std::enable_shared_from_this<Link> {
   Link(asio::io_context& context, LinkId number, LinkEvents& called)
-      : id(number), events(called), resolver(context), socket(context) {}
+      : id(number), events(called), resolver(context), socket(context), patience(context) {}
   const LinkId id;
   LinkEvents& events;
   tcp::resolver resolver;
-  tcp::socket socket;              // until it is connected
+  tcp::socket socket;  // until it is connected
+  std::vector<tcp::endpoint> addresses;
+  std::size_t tried = 0;           // of these
+  asio::steady_timer patience;     // with the one that is being tried
   std::unique_ptr<Stream> stream;  // from then on
   bool gone = false;
   Buffer pending;  // the beginning of a frame
@@ -46,7 +50,7 @@ struct TcpClient::State : std::enable_shared_from_this<TcpClient::State> {
   State(asio::io_context& io, TcpClientOptions limits) : context(io), options(limits), scratch(scratch_bytes) {}
 
   void resolve(const LinkPtr& link, const Address& address);
-  void connect(const LinkPtr& link, const tcp::resolver::results_type& found);
+  void try_next(const LinkPtr& link);
   void connected(const LinkPtr& link);
   void wait_to_read(const LinkPtr& link);
   void on_readable(const LinkPtr& link);
@@ -65,6 +69,13 @@ struct TcpClient::State : std::enable_shared_from_this<TcpClient::State> {
 };
 
 void TcpClient::State::resolve(const LinkPtr& link, const Address& address) {
+  if (options.resolve) {
+    for (const Address& one : options.resolve(address))
+      link->addresses.emplace_back(asio::ip::make_address(one.host), one.port);
+    return asio::post(context, [weak = weak_from_this(), link] {
+      if (const auto self = weak.lock()) self->try_next(link);
+    });
+  }
   const auto flags = tcp::resolver::numeric_service;
   link->resolver.async_resolve(
       address.host, std::to_string(address.port), flags,
@@ -72,21 +83,34 @@ void TcpClient::State::resolve(const LinkPtr& link, const Address& address) {
         const auto self = weak.lock();
         if (!self || link->gone) return;
         if (error) return self->fail(link, "resolve: " + error.message());
-        self->connect(link, found);
+        for (const auto& one : found) link->addresses.push_back(one.endpoint());
+        self->try_next(link);
       });
 }
 
-void TcpClient::State::connect(const LinkPtr& link, const tcp::resolver::results_type& found) {
-  asio::async_connect(link->socket, found,
-                      [weak = weak_from_this(), link](const error_code& error, const tcp::endpoint&) {
-                        const auto self = weak.lock();
-                        if (!self || link->gone) return;
-                        if (error) return self->fail(link, "connect: " + error.message());
-                        self->connected(link);
-                      });
+// One address that does not answer must not hide the next: the system would try it for minutes.
+void TcpClient::State::try_next(const LinkPtr& link) {
+  if (link->gone) return;
+  if (link->tried == link->addresses.size()) return fail(link, "connect: no address");
+  const tcp::endpoint address = link->addresses[link->tried++];
+  link->socket = tcp::socket(context);
+  link->patience.expires_after(std::chrono::nanoseconds(options.address_timeout.value()));
+  link->patience.async_wait([link](const error_code& error) {
+    error_code ignored;
+    if (!error && !link->gone && !link->stream) link->socket.close(ignored);
+  });
+  link->socket.async_connect(address, [weak = weak_from_this(), link](const error_code& error) {
+    const auto self = weak.lock();
+    if (!self || link->gone) return;
+    if (!error && link->socket.is_open()) return self->connected(link);
+    if (link->tried < link->addresses.size()) return self->try_next(link);
+    const bool late = error == asio::error::operation_aborted || !error;
+    self->fail(link, late ? "connect: timed out" : "connect: " + error.message());
+  });
 }
 
 void TcpClient::State::connected(const LinkPtr& link) {
+  link->patience.cancel();
   link->stream = std::make_unique<TcpStream>(std::move(link->socket));
   link->events.opened(link->id);
   if (link->gone) return;
@@ -181,6 +205,7 @@ void TcpClient::State::drop_sent(Link& link, std::size_t bytes) {
 void TcpClient::State::forget(const LinkPtr& link) {
   link->gone = true;
   link->resolver.cancel();
+  link->patience.cancel();
   error_code ignored;
   if (link->stream)
     link->stream.reset();

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "common/io/loop.h"
 #include "common/port/links.h"
@@ -13,6 +14,9 @@ namespace edgelog::io {
 
 struct TcpClientOptions {
   std::size_t frame_bytes_max = 100 << 20;  // a longer frame ends its link
+  Duration address_timeout = seconds(2);    // of one of a name's addresses; then the next is tried
+  // Instead of the system's resolver: a name's addresses as numbers.
+  std::function<std::vector<Address>(const Address&)> resolve = {};
 };
 
 class TcpClient final : public Links {

@@ -15,6 +15,7 @@ MqttUplink::MqttUplink(io::Loop& loop, io::MqttOptions options, const std::strin
   handlers.connected = [this] {
     LOG(info, "uplink connected");
     trouble_.clear();
+    refused_.clear();
     driver_->connected();
   };
   handlers.disconnected = [this](const std::string& reason) {
@@ -23,6 +24,7 @@ MqttUplink::MqttUplink(io::Loop& loop, io::MqttOptions options, const std::strin
     trouble_ = reason.empty() ? "disconnected" : reason;
     if (was_connected) driver_->disconnected();
   };
+  handlers.refused = [this](const std::string& which) { refused_ = which.empty() ? "" : "subscriptions: " + which; };
   handlers.message = [this](const io::MqttMessage& message) {
     if (!driver_->uplink_message(message.topic, message.payload)) ++unknown_messages_;
   };

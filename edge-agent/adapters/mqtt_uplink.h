@@ -19,13 +19,15 @@ class MqttUplink : public Uplink {
   Result<std::uint64_t> publish(const std::string& topic, Bytes payload, std::optional<std::int32_t> partition,
                                 bool retain) override;
   void say_goodbye();  // the state topic says offline: a will is for those who could not
-  const std::string& trouble() const { return trouble_; }  // why there is no connection; empty: there is one
+  // Why there is no connection, or which subscriptions are refused; empty: all is well.
+  const std::string& trouble() const { return trouble_.empty() ? refused_ : trouble_; }
   std::uint64_t unknown_messages() const { return unknown_messages_; }
 
  private:
   std::string agent_;
   Driver* driver_ = nullptr;
   std::string trouble_ = "not connected yet";
+  std::string refused_;
   std::uint64_t unknown_messages_ = 0;
   std::unique_ptr<io::MqttClient> client_;
 };

@@ -37,6 +37,8 @@ void list_metrics(const Bridge& bridge, const client::Client& client, MetricList
            {{"what", "topic"}});
   list.add("edgelog_gateway_bad_messages_total", "Messages that could not be read.", own.bad_messages,
            {{"what", "payload"}});
+  list.add("edgelog_gateway_publishes_refused_total", "Answers and topic lists that the MQTT server refused.",
+           own.publishes_refused);
   list.add("edgelog_gateway_produced_total", "Batches that the log has answered for.", own.produced_ok,
            {{"result", "ok"}});
   list.add("edgelog_gateway_produced_total", "Batches that the log has answered for.", own.produced_error,

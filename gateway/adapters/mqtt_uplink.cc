@@ -23,14 +23,22 @@ void MqttUplink::stop() {
 void MqttUplink::open() {
   io::MqttHandlers handlers;
   handlers.connected = [this] { events_->connected(); };
-  handlers.disconnected = [this](const std::string& reason) { events_->disconnected(reason); };
-  handlers.published = [this](std::uint64_t, int) { events_->room(); };
+  handlers.disconnected = [this](const std::string& reason) {
+    sent_.clear();
+    events_->disconnected(reason);
+  };
+  handlers.published = [this](std::uint64_t ticket, int reason) {
+    if (const auto sent = sent_.extract(ticket)) events_->acknowledged(sent.mapped(), reason);
+    events_->room();
+  };
+  handlers.refused = [this](const std::string& which) { events_->filters_refused(which); };
   handlers.message = [this](io::MqttMessage message) {
     UplinkMessage out{std::move(message.topic), std::move(message.payload), {}};
     for (auto& [name, value] : message.properties)
       if (name == "p") out.partition = std::move(value);
     events_->message(std::move(out));
   };
+  sent_.clear();
   client_ = std::make_unique<io::MqttClient>(loop_, options_, std::move(handlers));
   for (const std::string& filter : filters_) client_->subscribe(filter);
   client_->start();
@@ -47,7 +55,11 @@ void MqttUplink::unsubscribe(const std::string& filter) {
 }
 
 bool MqttUplink::publish(const std::string& topic, Bytes payload, bool retain) {
-  return client_ && client_->publish(topic, payload, retain);
+  if (!client_) return false;
+  const auto ticket = client_->publish(topic, payload, retain);
+  if (!ticket) return false;
+  sent_[*ticket] = topic;
+  return true;
 }
 
 // In a turn of its own, since a handler of the old client may be what called.

@@ -1,5 +1,7 @@
 #pragma once
 // The bridge's MQTT side over Paho.
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -30,6 +32,7 @@ class MqttUplink final : public Uplink {
   io::MqttOptions options_;
   UplinkEvents* events_ = nullptr;
   std::set<std::string> filters_;
+  std::map<std::uint64_t, std::string> sent_;  // topics of what is not acknowledged yet, by ticket
   std::unique_ptr<io::MqttClient> client_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

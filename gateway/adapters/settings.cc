@@ -2,10 +2,44 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "common/uplink/names.h"
+
 namespace edgelog::gateway {
 namespace {
 
 Status bad(const char* key, const Error& error) { return Error{Code::invalid, fmt::format("{}: {}", key, error.what)}; }
+
+Status read_topics(GatewayConfig& config) {
+  auto& rules = config.bridge.topics.rules;
+  rules.clear();
+  for (const std::string& text : config.topics) {
+    const auto off = [&](const std::string& why) {
+      return Error{Code::invalid, fmt::format("topics: \"{}\": {}", text, why)};
+    };
+    auto rule = parse_topic_rule(text);
+    if (!rule) return off(rule.error().what);
+    if (rule->partitions > 0 && !uplink::valid_event_topic(rule->pattern))
+      return off(
+          "expected an event topic's name before a number of partitions: edgelog.* and __* are made by themselves");
+    if (std::any_of(rules.begin(), rules.end(), [&](const TopicRule& r) { return r.pattern == rule->pattern; }))
+      return off("expected each name once");
+    rules.push_back(std::move(*rule));
+  }
+  return Ok{};
+}
+
+// What each can be by itself, and together cannot work.
+Status judge_bounds(const GatewayConfig& config) {
+  if (config.replication == 0)
+    return Error{Code::invalid, "replication: expected a number of replicas, or -1 for the cluster's default"};
+  if (config.batch_bytes_max.value() > config.in_hand_bytes_max.value())
+    return Error{Code::invalid, fmt::format("batch_bytes_max: expected at most in_hand_bytes_max, {}: a larger batch "
+                                            "would be let go for ever",
+                                            config.in_hand_bytes_max.value())};
+  return Ok{};
+}
 
 Status resolve(GatewayConfig& config) {
   config.bootstrap.clear();
@@ -27,13 +61,10 @@ Status resolve(GatewayConfig& config) {
     if (!secret) return bad("password_file", secret.error());
     config.mqtt_options.password = std::move(*secret);
   }
-  config.bridge.topics.rules.clear();
-  for (const std::string& text : config.topics) {
-    auto rule = parse_topic_rule(text);
-    if (!rule) return Error{Code::invalid, fmt::format("topics: \"{}\": {}", text, rule.error().what)};
-    config.bridge.topics.rules.push_back(std::move(*rule));
-  }
+  if (auto status = read_topics(config); !status) return status;
+  if (auto status = judge_bounds(config); !status) return status;
   config.bridge.topics.retention = config.retention;
+  config.bridge.topics.replication = static_cast<std::int16_t>(config.replication);
   config.bridge.topics.batch_bytes_max = config.bridge.core.batch_bytes_max = config.batch_bytes_max.value();
   config.bridge.core.in_hand_bytes_max = config.in_hand_bytes_max.value();
   return Ok{};
@@ -60,8 +91,18 @@ std::optional<int> read_config(int argc, const char* const* argv, GatewayConfig&
       "nothing else is written, whoever sends it");
   settings.add("group", config.group, "consumer group at the log by which gateways share the 64 shards",
                "gateways of one fleet use the same");
-  settings.add("retention", config.retention,
-               "retention.ms of topics that are made, and the least that is called enough", "outage plus reading time");
+  settings
+      .add("retention", config.retention, "retention.ms of topics that are made, and the least that is called enough",
+           "outage plus reading time")
+      // The log forgets producers with their records, and what is older than half of that needs a look.
+      .range = {seconds(1).value(), seconds(100LL * 365 * 86'400).value()};
+  settings
+      .add("replication", config.replication,
+           "replicas of topics that are made, for which so many brokers are waited; -1: the cluster's "
+           "default.replication.factor",
+           "a single broker works by itself; where there are three, 3 (min.insync.replicas is 2 then), since a topic "
+           "keeps what it was made with")
+      .range = {-1, 32};
   settings
       .add("batch_bytes_max", config.batch_bytes_max, "the largest batch that is passed on",
            "below Kafka's max.message.bytes and the MQTT server's largest packet")

@@ -18,6 +18,7 @@ struct GatewayConfig {
   std::vector<std::string> topics{"events.*"};
   std::string group = "edgelog-gateway";
   Duration retention = seconds(7 * 86'400);
+  std::int64_t replication = replication_of_cluster;
   config::ByteSize batch_bytes_max{768 * 1024};
   config::ByteSize in_hand_bytes_max{64 << 20};
 

@@ -2,9 +2,11 @@
 
 namespace edgelog::gateway {
 
-FirstRecord read_first_record(Bytes batch, const record::BatchHeader& header, record::Scratch& scratch) {
+FirstRecord read_first_record(Bytes batch, const record::BatchHeader& header, record::Scratch& scratch,
+                              std::size_t plain_bytes_max) {
   FirstRecord first;
   auto records = record::open_records(batch, header, scratch, plain_bytes_max);
+  first.plain_bytes = records ? records->bytes_left() : plain_bytes_max;
   record::RecordView record;
   if (!records || !records->next(record)) return first;
   if (const auto mark = record::find_header(record, uplink::header_origin)) first.origin = uplink::decode_origin(*mark);
@@ -30,8 +32,9 @@ BatchFacts read_facts(Bytes payload, record::Scratch& scratch) {
   facts.control = header->control();
   facts.transactional = header->transactional();
   facts.log_append_time = header->has(record::attribute::log_append_time);
-  if (facts.crc_ok && facts.producer_epoch == uplink::fence_epoch && facts.record_count == 1)
-    facts.fence_record = read_first_record(payload, *header, scratch).fenced == header->producer_id;
+  const bool fence = facts.crc_ok && facts.producer_epoch == uplink::fence_epoch && facts.record_count == 1;
+  if (fence && payload.size() <= fence_bytes_max)
+    facts.fence_record = read_first_record(payload, *header, scratch, fence_bytes_max).fenced == header->producer_id;
   return facts;
 }
 

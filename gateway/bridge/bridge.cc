@@ -21,6 +21,11 @@ std::optional<PartitionIndex> parse_partition(std::string_view text) {
   return PartitionIndex{value};
 }
 
+// An agent gathers 192 KiB, or seals one event alone; JSON of the size of a batch that compressed to a fourth.
+std::size_t plain_bytes_max(std::int64_t batch_bytes_max) {
+  return std::max(ReaderConfig{}.plain_bytes_max, 4 * static_cast<std::size_t>(batch_bytes_max));
+}
+
 std::string filter(std::string_view kind, std::uint32_t shard) { return fmt::format("edgelog/1/{}/{}/#", kind, shard); }
 
 }  // namespace
@@ -37,7 +42,7 @@ Bridge::Bridge(BridgeConfig config, Ports ports, Events events, std::uint64_t se
                },
                [this](const std::vector<std::string>& findings) { events_.findings(findings); }}),
       outbox_(ports_.uplink),
-      reader_(ports_.client),
+      reader_(ports_.client, {.plain_bytes_max = plain_bytes_max(config.core.batch_bytes_max)}),
       fleet_(config.fleet, config.name, ports_.client, ports_.timer),
       membership_(
           config.group, ports_.client, ports_.timer, [this](const Shards& shards) { own(shards); },
@@ -52,8 +57,7 @@ void Bridge::start() {
   });
   ports_.client.start();
   topics_.start();
-  events_.state("group", "not joined yet");
-  membership_.start();
+  events_.state("group", "not joined: MQTT does not work yet");
   // Until the group has spoken every shard is served, so that one that starts again after a crash need not
   // wait for its former self's session to end. Two who serve one shard do no harm, only work.
   own(Shards().set());
@@ -62,7 +66,10 @@ void Bridge::start() {
   schedule();
 }
 
-void Bridge::stop(std::function<void()> done) { membership_.leave(std::move(done)); }
+void Bridge::stop(std::function<void()> done) {
+  attendance_.end();
+  membership_.leave(std::move(done));
+}
 
 void Bridge::own(const Shards& shards) {
   metrics_.shards.set(static_cast<std::int64_t>(shards.count()));
@@ -75,6 +82,7 @@ void Bridge::own(const Shards& shards) {
 
 void Bridge::on_alarm() {
   topics_.tick();
+  attend();
   membership_.tick();
   fleet_.tick(ports_.wall());
   judge_log();
@@ -90,8 +98,11 @@ void Bridge::judge_log() {
   events_.state("log", "does not answer");
 }
 
+void Bridge::attend() { membership_.attend(attendance_.wanted(ports_.timer.now())); }
+
 void Bridge::schedule() {
-  Instant at = std::min({core_.deadline(), topics_.deadline(), membership_.deadline(), fleet_.deadline()});
+  Instant at = std::min(
+      {core_.deadline(), topics_.deadline(), membership_.deadline(), fleet_.deadline(), attendance_.deadline()});
   // A turn later, so that what is answered together is told together.
   if (ports_.uplink.connected()) at = std::min({at, outbox_.deadline(), list_ ? list_retry_at_ : never});
   ports_.timer.wake_at(at);
@@ -105,14 +116,36 @@ void Bridge::feed(const Input& input) {
 }
 
 void Bridge::connected() {
-  events_.state("mqtt", "");
+  for (const char* subject : {"mqtt", "mqtt publish", "mqtt subscriptions"}) events_.state(subject, "");
+  attendance_.connected();
   outbox_.room();
   list_retry_at_ = {};
   feed(SessionStarted{});
   topics_.start();  // the server may have forgotten the list
 }
 
-void Bridge::disconnected(const std::string& reason) { events_.state("mqtt", "not connected: " + reason); }
+void Bridge::disconnected(const std::string& reason) {
+  events_.state("mqtt", "not connected: " + reason);
+  attendance_.disconnected(ports_.timer.now());
+  schedule();
+}
+
+void Bridge::acknowledged(const std::string& topic, int reason) {
+  const bool taken = reason < uplink_refusal_min;
+  if (!taken) metrics_.publishes_refused.add();
+  if (topic != uplink::topics_topic) return;
+  events_.state("mqtt publish", taken ? "" : fmt::format("{}: refused, reason {:#x}", topic, reason));
+  attendance_.list_answered(taken);
+  attend();
+  schedule();
+}
+
+void Bridge::filters_refused(const std::string& which) {
+  events_.state("mqtt subscriptions", which);
+  attendance_.filters_refused(!which.empty());
+  attend();
+  schedule();
+}
 
 void Bridge::room() {
   outbox_.flush(ports_.timer.now(), ports_.wall());

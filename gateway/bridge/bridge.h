@@ -16,6 +16,7 @@
 #include "gateway/bridge/reader.h"
 #include "gateway/bridge/topics.h"
 #include "gateway/bridge/uplink.h"
+#include "gateway/core/attendance.h"
 #include "gateway/core/core.h"
 
 namespace edgelog::gateway {
@@ -30,6 +31,7 @@ struct BridgeConfig {
 
 struct BridgeMetrics {
   Counter messages, bad_topics, bad_messages, produced_ok, produced_error;
+  Counter publishes_refused;  // by the MQTT server
   Gauge shards;
   Counter produce_nanoseconds;  // sum over produced_ok, from arrival to the log's answer
 };
@@ -57,6 +59,8 @@ class Bridge final : public UplinkEvents {
   void disconnected(const std::string& reason) override;
   void message(UplinkMessage message) override;
   void room() override;
+  void acknowledged(const std::string& topic, int reason) override;
+  void filters_refused(const std::string& which) override;
 
   const BridgeMetrics& metrics() const { return metrics_; }
   const CoreMetrics& core_metrics() const { return core_.metrics(); }
@@ -89,6 +93,7 @@ class Bridge final : public UplinkEvents {
   void produced(Ticket ticket, const client::ProduceResult& result);
   void publish_list();
   void judge_log();
+  void attend();
   void schedule();
 
   Ports ports_;
@@ -98,6 +103,7 @@ class Bridge final : public UplinkEvents {
   Outbox outbox_;
   Reader reader_;
   Fleet fleet_;
+  Attendance attendance_;
   Membership membership_;
   BridgeMetrics metrics_;
   record::Scratch scratch_;

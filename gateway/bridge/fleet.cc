@@ -72,11 +72,21 @@ Fleet::Entry* Fleet::find(const std::string& agent) {
   return &entry;
 }
 
-void Fleet::mark(const std::string& agent, Entry& entry) {
-  if (owned_[uplink::shard_of(agent)])
-    changed_.insert(agent);
-  else
+void Fleet::mark(const std::string& agent, Entry& entry, bool urgent) {
+  unmark(agent, entry);
+  entry.urgent |= urgent;
+  if (!owned_[uplink::shard_of(agent)]) {
     entry.urgent = true;  // for when it comes over
+    return;
+  }
+  entry.changed = true;
+  changed_.insert({!entry.urgent, entry.written, agent});
+}
+
+void Fleet::unmark(const std::string& agent, Entry& entry) {
+  if (!entry.changed) return;
+  changed_.erase({!entry.urgent, entry.written, agent});
+  entry.changed = false;
 }
 
 void Fleet::heartbeat(const std::string& agent, uplink::Heartbeat heartbeat, WallMillis wall) {
@@ -86,45 +96,57 @@ void Fleet::heartbeat(const std::string& agent, uplink::Heartbeat heartbeat, Wal
   trim(heartbeat, config_.streams_max);
   entry->state.seen = wall;
   entry->state.heartbeat = std::move(heartbeat);
-  mark(agent, *entry);
+  const bool comes = !entry->state.online;  // its word that it is online was lost
+  if (comes) set_online(*entry, true, wall);
+  mark(agent, *entry, comes);
 }
 
 void Fleet::state(const std::string& agent, bool online, WallMillis wall) {
   Entry* const entry = find(agent);
   if (!entry) return;
-  if (entry->state.online != online || entry->state.since.value() == 0) {
-    if (entry->state.online != online) metrics_.online.set(metrics_.online.value() + (online ? 1 : -1));
-    entry->state.online = online;
-    entry->state.since = wall;
-    entry->urgent = true;
-  }
-  mark(agent, *entry);
+  const bool turns = entry->state.online != online || entry->state.since.value() == 0;
+  if (turns) set_online(*entry, online, wall);
+  mark(agent, *entry, turns);
+}
+
+void Fleet::set_online(Entry& entry, bool online, WallMillis wall) {
+  if (entry.state.online != online) metrics_.online.set(metrics_.online.value() + (online ? 1 : -1));
+  entry.state.online = online;
+  entry.state.since = wall;
 }
 
 void Fleet::own(const Shards& shards) {
   const Shards fresh = shards & ~owned_;
   owned_ = shards;
-  std::erase_if(changed_, [&](const std::string& agent) { return !owned_[uplink::shard_of(agent)]; });
-  for (const auto& [agent, entry] : agents_)
-    if (fresh[uplink::shard_of(agent)]) changed_.insert(agent);
+  for (auto& [agent, entry] : agents_) {
+    const auto shard = uplink::shard_of(agent);
+    if (!owned_[shard]) unmark(agent, entry);
+    if (fresh[shard]) mark(agent, entry, false);
+  }
 }
 
-Instant Fleet::deadline() const { return changed_.empty() || writing_ ? never : next_flush_; }
+Instant Fleet::due_at(const Place& place) const {
+  return place.calm ? place.written + config_.record_interval : Instant{};
+}
+
+Instant Fleet::deadline() const {
+  return changed_.empty() || writing_ ? never : std::max(next_flush_, due_at(*changed_.begin()));
+}
 
 void Fleet::tick(WallMillis wall) {
   const Instant now = timer_.now();
   if (writing_ || changed_.empty() || now < next_flush_) return;
-  next_flush_ = now + config_.flush_interval;
-  if (auto agents = due(); !agents.empty()) write(std::move(agents), wall);
+  if (auto agents = due(); !agents.empty()) {
+    next_flush_ = now + config_.flush_interval;
+    write(std::move(agents), wall);
+  }
 }
 
 std::vector<std::string> Fleet::due() const {
-  const Instant now = timer_.now();
   std::vector<std::string> out;
-  for (const std::string& agent : changed_) {
-    if (out.size() >= config_.flush_records_max) break;
-    const Entry& entry = agents_.at(agent);
-    if (entry.urgent || !entry.ever_written || now - entry.written >= config_.record_interval) out.push_back(agent);
+  for (const Place& place : changed_) {
+    if (out.size() >= config_.flush_records_max || due_at(place) > timer_.now()) break;
+    out.push_back(place.agent);
   }
   return out;
 }
@@ -138,10 +160,9 @@ void Fleet::write(std::vector<std::string> agents, WallMillis wall) {
     const std::string& agent = agents[i];
     Entry& entry = agents_.at(agent);
     builder_.append(wall.value(), as_bytes(agent), as_bytes(fleet_json(agent, entry.state, gateway_)));
+    unmark(agent, entry);
     entry.urgent = false;
-    entry.ever_written = true;
     entry.written = timer_.now();
-    changed_.erase(agent);
   }
   writing_ = true;
   auto batch = std::make_shared<const Buffer>(builder_.finish({.codec = record::Codec::zstd}, compressor_));
@@ -152,9 +173,7 @@ void Fleet::write(std::vector<std::string> agents, WallMillis wall) {
                     metrics_.failures.add();
                     next_flush_ = timer_.now() + failure_pause;
                     for (const std::string& agent : agents) {
-                      Entry& entry = agents_.at(agent);
-                      entry.urgent = true;
-                      mark(agent, entry);
+                      mark(agent, agents_.at(agent), true);
                     }
                   });
 }

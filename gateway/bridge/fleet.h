@@ -2,8 +2,11 @@
 // The fleet's state: from agents' heartbeats and wills to the compacted topic edgelog.fleet, one record an
 // agent, keyed by it (docs/FORMATS.md, "Fleet"). Written for the shards that this gateway owns; the state of
 // the others is remembered, so that a shard that comes over is written at once. An agent's record is written
-// when it comes or goes, else every 10 s at most; what does not reach the log is written with the next.
+// when it comes or goes, else every 10 s at most; what does not reach the log is written with the next. Who came
+// or went is written first, then who was not written for longest: where there are more than can be written every
+// 10 s, all are written less often. Who sends heartbeats is online.
 // Owner's thread only.
+#include <compare>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -59,12 +62,22 @@ class Fleet {
  private:
   struct Entry {
     AgentState state;
-    bool urgent = true;  // came or went
-    Instant written{};   // in_order of Instant{}: never
-    bool ever_written = false;
+    bool urgent = true;  // came or went, or was never written
+    Instant written{};
+    bool changed = false;  // owned, and not written since: it has its place among those to be written
+  };
+  struct Place {
+    bool calm;
+    Instant written;
+    std::string agent;
+    auto operator<=>(const Place&) const = default;
   };
   Entry* find(const std::string& agent);
-  void mark(const std::string& agent, Entry& entry);
+  void mark(const std::string& agent, Entry& entry, bool urgent);
+  void unmark(const std::string& agent, Entry& entry);
+  void set_online(Entry& entry, bool online, WallMillis wall);
+  // When that place's turn is at the earliest.
+  Instant due_at(const Place& place) const;
   std::vector<std::string> due() const;
   void write(std::vector<std::string> agents, WallMillis wall);
 
@@ -75,7 +88,7 @@ class Fleet {
   FleetMetrics metrics_;
   Shards owned_;
   std::map<std::string, Entry> agents_;
-  std::set<std::string> changed_;  // owned, and not written since
+  std::set<Place> changed_;  // in the order in which they are written
   Instant next_flush_{};
   bool writing_ = false;
   record::BatchBuilder builder_;

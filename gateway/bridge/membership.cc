@@ -50,6 +50,20 @@ client::GroupMember::Events Membership::events() {
   return events;
 }
 
+void Membership::attend(bool wanted) {
+  if (wanted == attends_) return;
+  if (!wanted) return leave([] {});
+  attends_ = true;
+  troubled_("not joined yet");
+  member_.start();
+}
+
+void Membership::leave(std::function<void()> done) {
+  if (attends_) troubled_("left, since MQTT does not work: the other gateways have its shards");
+  attends_ = false;
+  member_.leave(std::move(done));
+}
+
 void Membership::take(const Shards& shards) {
   if (shards != shards_) LOG(info, "{} of {} shards", shards.count(), shards.size());
   shards_ = shards;

@@ -13,8 +13,9 @@ class Membership {
   // over, with nothing.
   Membership(const std::string& group, client::Client& client, Timer& timer, std::function<void(const Shards&)> owned,
              std::function<void(const std::string&)> troubled, std::uint64_t seed);
-  void start() { member_.start(); }
-  void leave(std::function<void()> done) { member_.leave(std::move(done)); }
+  // Joins where it is in no group, leaves where it is in one. What is served stays what it was.
+  void attend(bool wanted);
+  void leave(std::function<void()> done);
   void tick() { member_.tick(); }
   Instant deadline() const { return member_.deadline(); }
 
@@ -25,6 +26,7 @@ class Membership {
   std::function<void(const Shards&)> owned_;
   std::function<void(const std::string&)> troubled_;
   Shards shards_;
+  bool attends_ = false;
   client::GroupMember member_;
 };
 

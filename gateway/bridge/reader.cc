@@ -43,8 +43,10 @@ void Reader::ask(const AskRange& what, std::function<void(RangeKnown)> done) {
 }
 
 void Reader::read(const Read& what, std::function<void(RangeRead)> done) {
-  client_.fetch({what.topic, what.partition}, what.from,
-                [this, what, done](const client::FetchResult& fetched) { done(scan(what, fetched)); });
+  // The first batch comes whole, whatever is asked for.
+  client_.fetch(
+      {what.topic, what.partition}, what.from,
+      [this, what, done](const client::FetchResult& fetched) { done(scan(what, fetched)); }, what.spot ? 1 : INT32_MAX);
 }
 
 RangeRead Reader::scan(const Read& what, const client::FetchResult& fetched) {
@@ -53,7 +55,9 @@ RangeRead Reader::scan(const Read& what, const client::FetchResult& fetched) {
   // Nothing stands there although the range was said to go on: the log has gone back.
   if (fetched.high_watermark <= what.from) out.error = code(ErrorCode::offset_out_of_range);
   Bytes rest = fetched.records;
+  std::size_t plain_bytes = 0;
   while (const auto batch = record::next_batch(rest)) {
+    if (plain_bytes >= config_.piece_plain_bytes_max) break;
     const auto header = record::parse_header(*batch);
     if (!header || header->magic != record::magic_v2)
       return RangeRead{what.id, code(ErrorCode::corrupt_message), what.from, {}};
@@ -64,7 +68,7 @@ RangeRead Reader::scan(const Read& what, const client::FetchResult& fetched) {
     }
     out.next = header->next_offset();
     const bool looked_for = wanted(what, header->producer_id);
-    if ((!what.all && !looked_for) || header->control()) continue;
+    if ((!what.spot && !looked_for) || header->control()) continue;
     if (record::compute_crc(*batch) != header->crc)
       return RangeRead{what.id, code(ErrorCode::corrupt_message), what.from, {}};
     BatchSeen seen{header->base_offset,
@@ -77,7 +81,8 @@ RangeRead Reader::scan(const Read& what, const client::FetchResult& fetched) {
                    {},
                    false};
     if (looked_for) {
-      const FirstRecord first = read_first_record(*batch, *header, scratch_);
+      const FirstRecord first = read_first_record(*batch, *header, scratch_, config_.plain_bytes_max);
+      plain_bytes += first.plain_bytes;
       seen.origin = first.origin;
       seen.fence = first.fenced.has_value();
     }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <limits>
 
@@ -46,8 +47,7 @@ const std::vector<std::string>& judged_broker_settings() {
   return names;
 }
 
-std::vector<std::pair<std::string, std::string>> settings_to_create(bool compacted, std::size_t brokers,
-                                                                    const ExpectedSettings& expected) {
+std::vector<std::pair<std::string, std::string>> settings_to_create(bool compacted, const ExpectedSettings& expected) {
   std::vector<std::pair<std::string, std::string>> out{
       {"cleanup.policy", compacted ? "compact" : "delete"},
       {"message.timestamp.type", "CreateTime"},
@@ -57,13 +57,20 @@ std::vector<std::pair<std::string, std::string>> settings_to_create(bool compact
     out.emplace_back("retention.ms", std::to_string(to_millis(expected.retention)));
     out.emplace_back("message.timestamp.after.max.ms", std::to_string(no_limit));
   }
-  if (brokers >= 3) out.emplace_back("min.insync.replicas", "2");
+  // Where the cluster chooses the replicas, it may choose one: with two that have to be in sync nothing could be
+  // written then.
+  if (expected.replication >= 3) out.emplace_back("min.insync.replicas", "2");
   return out;
 }
 
 std::vector<std::string> judge_topic(const std::string& topic, const SettingsMap& settings, bool compacted,
-                                     std::size_t brokers, const ExpectedSettings& expected) {
+                                     const TopicShape& shape, const ExpectedSettings& expected) {
   std::vector<std::string> out;
+  const std::size_t replicas_wanted = expected.replication > 0 ? static_cast<std::size_t>(expected.replication)
+                                                               : std::min<std::size_t>(3, shape.brokers);
+  if (shape.replicas > 0 && shape.replicas < replicas_wanted)
+    out.push_back(fmt::format("topic {}: {} of {} replicas: what only these have is lost with them", topic,
+                              shape.replicas, replicas_wanted));
   const auto expect = [&](const char* name, std::string_view wish, const char* why) {
     const std::string* const is = find(settings, name);
     if (is && *is != wish)
@@ -86,7 +93,8 @@ std::vector<std::string> judge_topic(const std::string& topic, const SettingsMap
   if (const auto most = number_of(settings, "max.message.bytes"); most && *most < expected.batch_bytes_max)
     out.push_back(
         fmt::format("topic {}: max.message.bytes is {}, expected at least {}", topic, *most, expected.batch_bytes_max));
-  if (const auto replicas = number_of(settings, "min.insync.replicas"); brokers >= 3 && replicas && *replicas < 2)
+  if (const auto replicas = number_of(settings, "min.insync.replicas");
+      shape.replicas >= 3 && replicas && *replicas < 2)
     out.push_back(fmt::format("topic {}: min.insync.replicas is {}, expected 2: one replica alone could acknowledge",
                               topic, *replicas));
   return out;

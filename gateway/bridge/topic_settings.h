@@ -11,22 +11,29 @@
 
 namespace edgelog::gateway {
 
+inline constexpr std::int16_t replication_of_cluster = -1;  // by its default.replication.factor
+
 using SettingsMap = std::map<std::string, std::string>;
 
 struct ExpectedSettings {
   Duration retention;
   std::int64_t batch_bytes_max;
+  std::int16_t replication = replication_of_cluster;
+};
+// A topic as the cluster tells it.
+struct TopicShape {
+  std::size_t replicas = 0;  // of the partition that has the fewest; 0: not told
+  std::size_t brokers = 1;   // that are there now
 };
 
 // Names that judge_* looks at.
 const std::vector<std::string>& judged_topic_settings();
 const std::vector<std::string>& judged_broker_settings();
 
-std::vector<std::pair<std::string, std::string>> settings_to_create(bool compacted, std::size_t brokers,
-                                                                    const ExpectedSettings& expected);
+std::vector<std::pair<std::string, std::string>> settings_to_create(bool compacted, const ExpectedSettings& expected);
 // Sentences about what is off; a setting that the log does not tell is not judged.
 std::vector<std::string> judge_topic(const std::string& topic, const SettingsMap& settings, bool compacted,
-                                     std::size_t brokers, const ExpectedSettings& expected);
+                                     const TopicShape& shape, const ExpectedSettings& expected);
 std::vector<std::string> judge_broker(const SettingsMap& settings);
 
 // A decimal number in `settings`; nothing if absent or no number.

@@ -10,7 +10,6 @@
 #include "common/uplink/names.h"
 #include "common/wire/create_topics.h"
 #include "common/wire/describe_configs.h"
-#include "gateway/bridge/topic_settings.h"
 
 namespace edgelog::gateway {
 using wire::ErrorCode;
@@ -83,13 +82,26 @@ void Topics::begin() {
 void Topics::metadata_changed() {
   if (step_ == Step::metadata) return create_missing();
   if (step_ != Step::resting || !started_) return;
-  std::vector<std::pair<std::string, std::vector<LeaderEpoch>>> shape;
+  if (shape_now() != shape_) create_missing();
+}
+
+Topics::Shape Topics::shape_now() const {
+  Shape shape;
   for (const std::string& name : listed_now()) {
     auto& epochs = shape.emplace_back(name, std::vector<LeaderEpoch>{}).second;
     for (const auto& partition : client_.metadata().topics().find(name)->second.partitions)
       epochs.push_back(partition.leader_epoch);
   }
-  if (shape != shape_) create_missing();
+  return shape;
+}
+
+TopicShape Topics::told_shape(const std::string& name) const {
+  TopicShape shape{0, client_.metadata().brokers().size()};
+  const auto topic = client_.metadata().topics().find(name);
+  if (topic == client_.metadata().topics().end()) return shape;
+  for (const auto& partition : topic->second.partitions)
+    shape.replicas = shape.replicas == 0 ? partition.replicas : std::min(shape.replicas, partition.replicas);
+  return shape;
 }
 
 bool Topics::listed(const std::string& name, const client::TopicState& state) const {
@@ -108,25 +120,22 @@ std::vector<std::string> Topics::listed_now() const {
 void Topics::create_missing() {
   step_ = Step::creating;
   const auto& there = client_.metadata().topics();
-  const std::size_t brokers = client_.metadata().brokers().size();
-  const ExpectedSettings expected{config_.retention, config_.batch_bytes_max};
+  std::vector<std::string> missing;
   wire::CreateTopicsRequest request;
   request.timeout_ms = wire::Millis{static_cast<std::int32_t>(to_millis(step_timeout))};
   const auto add = [&](const std::string& name, std::int32_t partitions, bool compacted) {
     if (there.contains(name)) return;
+    missing.push_back(name);
     auto& topic = request.topics.emplace_back();
     topic.name = name;
     topic.num_partitions = partitions;
-    topic.replication_factor = static_cast<std::int16_t>(std::min<std::size_t>(3, brokers));
-    for (auto& [key, value] : settings_to_create(compacted, brokers, expected)) topic.configs.push_back({key, value});
+    topic.replication_factor = config_.replication;
+    for (auto& [key, value] : settings_to_create(compacted, expected())) topic.configs.push_back({key, value});
   };
   for (const TopicRule& rule : config_.rules)
     if (rule.partitions > 0) add(rule.pattern, rule.partitions, false);
   add(std::string(uplink::fleet_topic), 1, true);
-  if (request.topics.empty()) {
-    create_errors_.clear();
-    return describe();
-  }
+  if (!enough_brokers(missing)) return describe();
   const NodeId controller = client_.metadata().controller();
   client_.ask<wire::CreateTopicsResponse>(
       client_.metadata().brokers().contains(controller) ? std::optional(controller) : std::nullopt,
@@ -148,13 +157,28 @@ void Topics::create_missing() {
       });
 }
 
+// Whether there is something to make, and all whom it needs.
+bool Topics::enough_brokers(const std::vector<std::string>& missing) {
+  create_errors_.clear();
+  const std::size_t there = client_.metadata().brokers().size();
+  const bool enough = config_.replication < 1 || there >= static_cast<std::size_t>(config_.replication);
+  if (!enough)
+    for (const std::string& name : missing)
+      create_errors_[name] =
+          fmt::format("topic {}: not made yet: {} of {} brokers are there", name, there, config_.replication);
+  return enough && !missing.empty();
+}
+
 void Topics::describe() {
   step_ = Step::describing;
   const auto names = listed_now();
   const bool fresh = described_at_ != never && timer_.now() - described_at_ < config_.settings_age_max;
   const bool all =
       std::all_of(names.begin(), names.end(), [&](const auto& name) { return topic_settings_.contains(name); });
-  if (fresh && all) return list_ends();
+  if (fresh && all) {
+    judge();
+    return list_ends();
+  }
   wire::DescribeConfigsRequest request;
   for (const std::string& name : names) request.resources.push_back({topic_resource, name, judged_topic_settings()});
   if (fleet_exists())
@@ -187,12 +211,10 @@ void Topics::took_settings(std::map<std::string, Settings> topics, Settings brok
 }
 
 void Topics::judge() {
-  const std::size_t brokers = client_.metadata().brokers().size();
-  const ExpectedSettings expected{config_.retention, config_.batch_bytes_max};
   std::vector<std::string> findings = judge_broker(broker_settings_);
   for (const auto& [name, error] : create_errors_) findings.push_back(error);
   for (const auto& [name, settings] : topic_settings_) {
-    auto more = judge_topic(name, settings, name == uplink::fleet_topic, brokers, expected);
+    auto more = judge_topic(name, settings, name == uplink::fleet_topic, told_shape(name), expected());
     findings.insert(findings.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
   }
   if (findings == findings_ && last_known_ != never) return;
@@ -203,10 +225,10 @@ void Topics::judge() {
 void Topics::list_ends() {
   step_ = Step::listing;
   std::vector<client::TopicPartitionName> partitions;
-  for (const std::string& name : listed_now()) {
-    const auto count = client_.metadata().topics().find(name)->second.partitions.size();
-    for (std::size_t i = 0; i < count; ++i) partitions.push_back({name, PartitionIndex{static_cast<std::int32_t>(i)}});
-  }
+  shape_ = shape_now();
+  for (const auto& [name, epochs] : shape_)
+    for (std::size_t i = 0; i < epochs.size(); ++i)
+      partitions.push_back({name, PartitionIndex{static_cast<std::int32_t>(i)}});
   if (partitions.empty()) return end_cycle(false);
   client_.list_offsets(partitions, client::latest_offset,
                        [this](const client::Client::Offsets& ends) { publish(ends); });
@@ -215,20 +237,17 @@ void Topics::list_ends() {
 void Topics::publish(const client::Client::Offsets& ends) {
   TopicsKnown known;
   known.producer_memory_ms = producer_memory_ms();
-  shape_.clear();
   bool any = false;
-  for (const auto& [name, end] : ends) {
-    if (known.topics.empty() || known.topics.back().name != name.topic) {
-      const auto most = number_of(topic_settings_[name.topic], "max.message.bytes").value_or(message_bytes_default);
-      known.topics.push_back(
-          {name.topic, static_cast<std::int32_t>(std::min<std::int64_t>(most, config_.batch_bytes_max)), {}});
-      shape_.emplace_back(name.topic, std::vector<LeaderEpoch>{});
+  for (const auto& [name, epochs] : shape_) {
+    const auto most = number_of(topic_settings_[name], "max.message.bytes").value_or(message_bytes_default);
+    auto& topic = known.topics.emplace_back();
+    topic.name = name;
+    topic.message_bytes_max = static_cast<std::int32_t>(std::min<std::int64_t>(most, config_.batch_bytes_max));
+    for (std::size_t i = 0; i < epochs.size(); ++i) {
+      const auto& end = ends.at({name, PartitionIndex{static_cast<std::int32_t>(i)}});
+      any |= end.error == ErrorCode::none;
+      topic.partitions.push_back({end.error == ErrorCode::none ? end.offset : Offset{-1}, epochs[i]});
     }
-    const auto* const state = client_.metadata().find(name.topic, name.partition);
-    const LeaderEpoch epoch = state ? state->leader_epoch : LeaderEpoch{-1};
-    any |= end.error == ErrorCode::none;
-    known.topics.back().partitions.push_back({end.error == ErrorCode::none ? end.offset : Offset{-1}, epoch});
-    shape_.back().second.push_back(epoch);
   }
   // A list without a single end says nothing that the one before did not, and its time would look fresh.
   if (!any) return end_cycle(false);
@@ -236,6 +255,7 @@ void Topics::publish(const client::Client::Offsets& ends) {
   keep_missing(known);
   events_.known(std::move(known));
   end_cycle(true);
+  if (shape_now() != shape_) next_ = timer_.now();  // something has changed while the ends were asked for
 }
 
 void Topics::keep_missing(TopicsKnown& known) {

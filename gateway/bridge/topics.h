@@ -14,6 +14,7 @@
 
 #include "common/base/result.h"
 #include "common/client/client.h"
+#include "gateway/bridge/topic_settings.h"
 #include "gateway/core/messages.h"
 
 namespace edgelog::gateway {
@@ -31,6 +32,7 @@ struct TopicsConfig {
   std::vector<TopicRule> rules;  // our own topics need none
   Duration retention = seconds(7 * 86'400);
   std::int64_t batch_bytes_max = 768 * 1024;
+  std::int16_t replication = replication_of_cluster;  // of topics that are made; so many brokers are waited for
   Duration refresh = seconds(10);
   Duration settings_age_max = seconds(300);
 };
@@ -56,8 +58,13 @@ class Topics {
 
   bool listed(const std::string& name, const client::TopicState& state) const;
   std::vector<std::string> listed_now() const;
+  using Shape = std::vector<std::pair<std::string, std::vector<LeaderEpoch>>>;  // topics with their partitions
+  Shape shape_now() const;
+  ExpectedSettings expected() const { return {config_.retention, config_.batch_bytes_max, config_.replication}; }
+  TopicShape told_shape(const std::string& name) const;
   void begin();
   void create_missing();
+  bool enough_brokers(const std::vector<std::string>& missing);
   void describe();
   void took_settings(std::map<std::string, Settings> topics, Settings broker);
   void list_ends();
@@ -80,7 +87,7 @@ class Topics {
   Settings broker_settings_;
   std::map<std::string, std::string> create_errors_;
   std::vector<std::string> findings_;
-  std::vector<std::pair<std::string, std::vector<LeaderEpoch>>> shape_;  // of what was told last
+  Shape shape_;  // of what was told last: as it was when the ends were asked for, since no end is of a later leader
   struct Missing {
     std::size_t partitions;
     Instant since;

@@ -19,6 +19,8 @@ class Uplink {
   virtual void reconnect() = 0;
 };
 
+inline constexpr int uplink_refusal_min = 0x80;  // of MQTT's reason codes
+
 struct UplinkMessage {
   std::string topic;
   Buffer payload;
@@ -33,6 +35,10 @@ class UplinkEvents {
   virtual void disconnected(const std::string& reason) = 0;
   virtual void message(UplinkMessage message) = 0;
   virtual void room() = 0;  // a place in the send window is free again
+  // The server's answer to a publish: 0, or why it refuses (MQTT 5, 3.4.2.1: 0x80 and above).
+  virtual void acknowledged(const std::string& topic, int reason) = 0;
+  // Subscriptions that the server refuses, in a sentence; empty: all are granted. After connected().
+  virtual void filters_refused(const std::string& which) = 0;
 };
 
 }  // namespace edgelog::gateway

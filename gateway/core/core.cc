@@ -38,7 +38,7 @@ Duration backoff(Prng& prng, Duration least, Duration most, std::uint32_t failur
 
 Core::Core(const CoreConfig& config, std::uint64_t seed)
     : config_(config), prng_(seed), looks_(config.look, prng_.next()) {
-  ASSERT(config.stream_in_flight_max >= 1 && config.lanes >= 1);
+  ASSERT(config.stream_in_flight_max >= 1 && config.lanes >= 1 && config.agent_share >= 1);
 }
 
 void Core::step(Instant now, const Input& input, Effects& effects) {
@@ -93,11 +93,28 @@ std::int16_t Core::refusal(const BatchArrived& in) const {
   const BatchFacts& facts = in.facts;
   if (!facts.crc_ok) return code(ErrorCode::corrupt_message);
   if (!uplink::belongs_to(facts.producer_id, in.agent)) return code(ErrorCode::cluster_authorization_failed);
-  if (!listed_.contains(in.topic)) return code(ErrorCode::topic_authorization_failed);
-  if (!in.partition || in.partition->value() < 0) return code(ErrorCode::invalid_request);
+  if (const auto error = place_refusal(in.topic, in.partition.value_or(PartitionIndex{-1}).value())) return error;
   if (facts.bytes > config_.batch_bytes_max) return code(ErrorCode::message_too_large);
   if (!shape_is_right(facts)) return code(ErrorCode::invalid_record);
   return 0;
+}
+
+std::int16_t Core::place_refusal(const std::string& topic, std::int32_t partition) const {
+  const auto listed = listed_.find(topic);
+  if (listed == listed_.end()) return code(ErrorCode::topic_authorization_failed);
+  if (partition < 0) return code(ErrorCode::invalid_request);
+  // The code that the log would give, which is not asked for its sake again and again.
+  const bool there = static_cast<std::size_t>(partition) < listed->second;
+  return there ? std::int16_t{0} : code(ErrorCode::unknown_topic_or_partition);
+}
+
+bool Core::has_room(const std::string& agent, std::int64_t bytes) const {
+  if (in_hand_.size() >= config_.in_hand_max || in_hand_bytes_ + bytes > config_.in_hand_bytes_max) return false;
+  const auto own = shares_.find(agent);
+  if (own == shares_.end()) return true;
+  return own->second.batches < config_.in_hand_max / static_cast<std::size_t>(config_.agent_share) &&
+         own->second.bytes + bytes <=
+             std::max(config_.batch_bytes_max, config_.in_hand_bytes_max / config_.agent_share);
 }
 
 void Core::take(Instant now, const BatchArrived& in, Effects& out) {
@@ -110,13 +127,15 @@ void Core::take(Instant now, const BatchArrived& in, Effects& out) {
         return release(in.ticket, Release::copy, out);
     if (found->second.held.size() >= config_.stream_in_hand_max) return release(in.ticket, Release::full, out);
   }
-  if (in_hand_.size() >= config_.in_hand_max || in_hand_bytes_ + held.bytes > config_.in_hand_bytes_max)
-    return release(in.ticket, Release::full, out);
+  if (!has_room(in.agent, held.bytes)) return release(in.ticket, Release::full, out);
   const auto entry = found != streams_.end() ? found : streams_.emplace(key, Stream{}).first;
   // Not the bits that choose the shard: those are few at one gateway.
   entry->second.lane = (uplink::murmur2(in.agent) / uplink::shard_count) % config_.lanes;
   in_hand_.emplace(in.ticket, InHand{key, now});
   in_hand_bytes_ += held.bytes;
+  Share& share = shares_[in.agent];
+  ++share.batches;
+  share.bytes += held.bytes;
   entry->second.held.push_back(std::move(held));
   pump(now, entry, out);
 }
@@ -205,7 +224,11 @@ bool Core::finish(StreamEntry entry, std::size_t at, Release reason, Effects& ou
   const auto held = stream.held.begin() + static_cast<std::ptrdiff_t>(at);
   if (held->in_flight) --stream.in_flight;
   in_hand_bytes_ -= held->bytes;
-  ASSERT(in_hand_bytes_ >= 0);                // G3
+  ASSERT(in_hand_bytes_ >= 0);  // G3
+  const auto share = shares_.find(entry->first.first);
+  ASSERT(share != shares_.end() && share->second.bytes >= held->bytes);  // G3
+  share->second.bytes -= held->bytes;
+  if (--share->second.batches == 0) shares_.erase(share);
   ASSERT(in_hand_.erase(held->ticket) == 1);  // G2
   release(held->ticket, reason, out);
   stream.held.erase(held);
@@ -251,19 +274,19 @@ void Core::retry_streams(Instant now, Effects& out) {
 
 void Core::on(Instant now, const LookArrived& in, Effects& out) {
   if (stale_session_ || !topics_known_) return;  // the agent asks again
-  if (listed_.contains(in.topic) && in.request.partition.value() >= 0) return looks_.ask(now, in, out);
+  const std::int16_t error = place_refusal(in.topic, in.request.partition.value());
+  if (error == 0) return looks_.ask(now, in, out);
   uplink::LookAnswer refused;
   refused.look_id = in.request.look_id;
   refused.topic = in.topic;
   refused.partition = in.request.partition;
-  refused.error =
-      listed_.contains(in.topic) ? code(ErrorCode::invalid_request) : code(ErrorCode::topic_authorization_failed);
+  refused.error = error;
   out.push_back(AnswerLook{in.agent, std::move(refused)});
 }
 
 void Core::on(Instant, const TopicsKnown& in, Effects& out) {
   listed_.clear();
-  for (const uplink::TopicEntry& topic : in.topics) listed_.insert(topic.name);
+  for (const uplink::TopicEntry& topic : in.topics) listed_[topic.name] = topic.partitions.size();
   topics_known_ = true;
   uplink::TopicList list;
   list.producer_memory_ms = in.producer_memory_ms;

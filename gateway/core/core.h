@@ -30,6 +30,7 @@ struct CoreConfig {
   std::int64_t batch_bytes_max = 768 * 1024;
   std::size_t in_hand_max = 8192;  // batches, of all agents
   std::int64_t in_hand_bytes_max = 64 << 20;
+  std::int64_t agent_share = 8;          // one agent has this part of both at most, and room for a batch
   std::size_t stream_in_hand_max = 16;   // batches of one agent's stream
   std::size_t stream_in_flight_max = 5;  // sent and unanswered: what the log remembers of an id
   Duration hold_max = seconds(60);       // then a batch is discarded
@@ -93,6 +94,10 @@ class Core {
     StreamKey stream;
     Instant since;
   };
+  struct Share {
+    std::size_t batches = 0;
+    std::int64_t bytes = 0;
+  };
 
   void on(Instant now, const BatchArrived& in, Effects& out);
   void on(Instant now, const LookArrived& in, Effects& out);
@@ -106,6 +111,9 @@ class Core {
 
   using StreamEntry = std::map<StreamKey, Stream>::iterator;
   std::int16_t refusal(const BatchArrived& in) const;
+  // What is wrong with the place that a batch or a look names; 0: it is listed.
+  std::int16_t place_refusal(const std::string& topic, std::int32_t partition) const;
+  bool has_room(const std::string& agent, std::int64_t bytes) const;
   bool turned_away(const BatchArrived& in, Effects& out);
   void take(Instant now, const BatchArrived& in, Effects& out);
   void pump(Instant now, StreamEntry entry, Effects& out);
@@ -128,12 +136,13 @@ class Core {
   std::uint64_t last_ticket_ = 0;
   bool stale_session_ = false;
   bool topics_known_ = false;
-  std::set<std::string, std::less<>> listed_;
+  std::map<std::string, std::size_t, std::less<>> listed_;  // topics, with their count of partitions
   std::set<std::uint32_t> assigned_, subscribed_;
   std::map<StreamKey, Stream> streams_;              // only those with something in hand
   std::map<Ticket, InHand> in_hand_;                 // tickets ascend: the oldest is first
   std::set<std::pair<Instant, StreamKey>> retries_;  // streams whose retry_at is awaited
   std::int64_t in_hand_bytes_ = 0;
+  std::map<std::string, Share> shares_;  // by agent; only those with something in hand
 };
 
 }  // namespace edgelog::gateway

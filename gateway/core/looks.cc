@@ -37,32 +37,52 @@ void Looks::ask(Instant now, const LookArrived& in, Effects& out) {
       return;
     }
   }
-  if (waiting_ >= config_.waiters_max) {
+  const auto own = waiting_of_.find(in.agent);
+  if (waiting_ >= config_.waiters_max || (own != waiting_of_.end() && own->second >= config_.agent_waiters_max)) {
     metrics_.refused_full.add();
     return;  // the agent asks again
   }
   ++waiting_;
+  ++waiting_of_[in.agent];
   metrics_.waiting.set(static_cast<std::int64_t>(waiting_));
-  partitions_[key].next.push_back(std::move(waiter));
-  start_rounds(now, out);
+  Partition& partition = partitions_[key];
+  partition.next.push_back(std::move(waiter));
+  if (!partition.running) ready_.insert(key);
+  take_turns(now, out);
 }
 
-// Partitions take turns, beginning behind the one that was started last.
-void Looks::start_rounds(Instant now, Effects& out) {
-  auto entry = partitions_.upper_bound(last_started_);
-  for (std::size_t seen = 0; seen < partitions_.size() && running_.size() < config_.rounds_max; ++seen, ++entry) {
-    if (entry == partitions_.end()) entry = partitions_.begin();
-    Partition& partition = entry->second;
-    if (partition.running || partition.next.empty()) continue;
-    partition.running = true;
-    partition.round = Round{};
-    partition.round.waiters.swap(partition.next);
-    partition.round.progress = now;
-    running_.insert(entry->first);
-    last_started_ = entry->first;
-    metrics_.rounds.add();
-    begin(now, entry, out);
+// In their order, beginning behind the one that had the last turn.
+void Looks::take_turns(Instant now, Effects& out) {
+  while (!ready_.empty() && open_.size() < config_.questions_max) {
+    auto turn = ready_.upper_bound(last_turn_);
+    if (turn == ready_.end()) turn = ready_.begin();
+    last_turn_ = *turn;
+    ready_.erase(turn);
+    const auto entry = partitions_.find(last_turn_);
+    ASSERT(entry != partitions_.end());  // L3
+    take_turn(now, entry, out);
   }
+}
+
+void Looks::take_turn(Instant now, Entry entry, Effects& out) {
+  if (!entry->second.running) start_round(entry);
+  if (entry->second.round.range_known) return go_on(now, entry, out);
+  begin(now, entry, out);
+}
+
+void Looks::start_round(Entry entry) {
+  Partition& partition = entry->second;
+  partition.running = true;
+  partition.round = Round{};
+  partition.round.waiters.swap(partition.next);
+  metrics_.rounds.add();
+}
+
+void Looks::wake_at(Entry entry, Instant when) {
+  Round& round = entry->second.round;
+  if (round.wake != never) alarms_.erase({round.wake, entry->first});
+  round.wake = when;
+  if (when != never) alarms_.emplace(when, entry->first);
 }
 
 // From the beginning: also when the log has changed under the reader.
@@ -76,21 +96,20 @@ void Looks::begin(Instant now, Entry entry, Effects& out) {
     waiter.answer.partition = waiter.request.partition;
     waiter.expectation_open = waiter.overflow = false;
   }
-  go_on(now, entry, out);
+  ask_range(now, entry, out);
 }
 
 void Looks::go_on(Instant now, Entry entry, Effects& out) {
   Round& round = entry->second.round;
-  if (!round.range_known) return ask_range(now, entry, out);
   Read read{{}, entry->first.first, PartitionIndex{entry->first.second}, {}, {}};
   for (const Waiter& waiter : round.waiters) {
     if (!waiter.expectation_open) continue;
     read.from = waiter.request.expected->offset;
     read.to = read.from + 1;
-    read.all = true;
+    read.spot = true;
     return ask_read(now, entry, Asked::spot, std::move(read), out);
   }
-  if (round.next >= round.end) return answer_all(entry, 0, out);
+  ASSERT(round.next < round.end);  // L3
   for (const Waiter& waiter : round.waiters)
     if (!waiter.request.check_only) read.prefixes.push_back(waiter.prefix);
   std::sort(read.prefixes.begin(), read.prefixes.end());
@@ -104,7 +123,8 @@ void Looks::ask_range(Instant now, Entry entry, Effects& out) {
   Round& round = entry->second.round;
   round.asked = Asked::range;
   round.id = ReadId{++last_id_};
-  round.wake = now + config_.answer_timeout;
+  round.asked_at = now;
+  wake_at(entry, now + config_.answer_timeout);
   open_.emplace(round.id, entry->first);
   out.push_back(AskRange{round.id, entry->first.first, PartitionIndex{entry->first.second}});
 }
@@ -114,7 +134,8 @@ void Looks::ask_read(Instant now, Entry entry, Asked what, Read read, Effects& o
   round.asked = what;
   round.id = read.id = ReadId{++last_id_};
   round.asked_from = read.from;
-  round.wake = now + config_.answer_timeout;
+  round.asked_at = now;
+  wake_at(entry, now + config_.answer_timeout);
   open_.emplace(round.id, entry->first);
   out.push_back(std::move(read));
 }
@@ -139,7 +160,7 @@ void Looks::on(Instant now, const RangeKnown& in, Effects& out) {
   round.end = in.end;
   round.leader_epoch = in.leader_epoch;
   judge_ends(round);
-  go_on(now, entry, out);
+  succeeded(entry, out);
 }
 
 void Looks::on(Instant now, const RangeRead& in, Effects& out) {
@@ -149,8 +170,6 @@ void Looks::on(Instant now, const RangeRead& in, Effects& out) {
   ASSERT(round.asked == Asked::spot || round.asked == Asked::piece);  // L1
   if (in.error != 0) return failed(now, entry, in.error, out);
   if (in.next <= round.asked_from) return failed(now, entry, code(ErrorCode::request_timed_out), out);
-  round.progress = now;
-  round.failures = 0;
   metrics_.batches_seen.add(in.batches.size());
   if (round.asked == Asked::spot) {
     judge_spot(round, round.asked_from, in.batches);
@@ -159,7 +178,24 @@ void Looks::on(Instant now, const RangeRead& in, Effects& out) {
       if (batch.last >= round.asked_from && batch.base < round.end) note(round, batch);
     round.next = in.next;
   }
-  go_on(now, entry, out);
+  succeeded(entry, out);
+}
+
+bool Looks::wants_more(const Round& round) {
+  return round.next < round.end ||
+         std::any_of(
+             round.waiters.begin(), round.waiters.end(), [](const Waiter& waiter) { return waiter.expectation_open; });
+}
+
+// What is next waits for its turn, which comes in the same step where nobody else waits.
+void Looks::succeeded(Entry entry, Effects& out) {
+  Round& round = entry->second.round;
+  if (!wants_more(round)) return answer_all(entry, 0, out);
+  round.asked = Asked::nothing;
+  round.failing_since = never;
+  round.failures = 0;
+  wake_at(entry, never);
+  ready_.insert(entry->first);
 }
 
 // What the range alone says: where to read, and whether the expected batch can stand within it at all.
@@ -183,11 +219,14 @@ void Looks::judge_ends(Round& round) {
   }
 }
 
+// Of all whose offset lies in what came, not only of the one for whom it was read.
 void Looks::judge_spot(Round& round, Offset at, const std::vector<BatchSeen>& batches) {
-  const auto there =
-      std::find_if(batches.begin(), batches.end(), [&](const BatchSeen& b) { return b.base <= at && at <= b.last; });
   for (Waiter& waiter : round.waiters) {
-    if (!waiter.expectation_open || waiter.request.expected->offset != at) continue;
+    if (!waiter.expectation_open) continue;
+    const Offset offset = waiter.request.expected->offset;
+    const auto there = std::find_if(batches.begin(), batches.end(),
+                                    [&](const BatchSeen& b) { return b.base <= offset && offset <= b.last; });
+    if (there == batches.end() && offset != at) continue;
     const bool found = there != batches.end() && stands_there(*waiter.request.expected, *there);
     waiter.expectation_open = false;
     waiter.answer.expectation =
@@ -226,13 +265,14 @@ void Looks::failed(Instant now, Entry entry, std::int16_t error, Effects& out) {
   Round& round = entry->second.round;
   metrics_.retries.add();
   const bool lasts = !is_retriable(error) && error != code(ErrorCode::offset_out_of_range);
-  if (lasts || now - round.progress >= config_.retry_total) return answer_all(entry, error, out);
+  if (round.failing_since == never) round.failing_since = round.asked_at;
+  if (lasts || now - round.failing_since >= config_.retry_total) return answer_all(entry, error, out);
   // The log's start has moved, or the log went back: nothing that was read of it can be relied on.
   if (error == code(ErrorCode::offset_out_of_range)) round.range_known = false;
   round.asked = Asked::nothing;
   const std::int64_t doubled = config_.retry_min.value() << std::min<std::uint32_t>(round.failures++, 10);
   const std::int64_t whole = std::min(config_.retry_max.value(), doubled);
-  round.wake = now + Duration{prng_.between(whole / 2, whole)};
+  wake_at(entry, now + Duration{prng_.between(whole / 2, whole)});
 }
 
 void Looks::answer_all(Entry entry, std::int16_t error, Effects& out) {
@@ -244,39 +284,36 @@ void Looks::answer_all(Entry entry, std::int16_t error, Effects& out) {
       waiter.answer.error = error;
     if (waiter.answer.error != 0) waiter.answer.sightings.clear();
     (waiter.answer.error == 0 ? metrics_.answered_ok : metrics_.answered_error).add();
+    if (const auto own = waiting_of_.find(waiter.agent); --own->second == 0) waiting_of_.erase(own);
     out.push_back(AnswerLook{std::move(waiter.agent), std::move(waiter.answer)});
   }
   waiting_ -= partition.round.waiters.size();
   metrics_.waiting.set(static_cast<std::int64_t>(waiting_));
+  wake_at(entry, never);
   partition.running = false;
   partition.round = Round{};
-  running_.erase(entry->first);
-  if (partition.next.empty()) partitions_.erase(entry);
+  if (partition.next.empty())
+    partitions_.erase(entry);
+  else
+    ready_.insert(entry->first);
 }
 
 void Looks::tick(Instant now, Effects& out) {
-  const auto keys = running_;  // rounds may end while they are visited
-  for (const PartitionKey& key : keys) {
-    const auto entry = partitions_.find(key);
-    if (entry == partitions_.end() || !entry->second.running || entry->second.round.wake > now) continue;
+  while (!alarms_.empty() && alarms_.begin()->first <= now) {
+    const auto entry = partitions_.find(alarms_.begin()->second);
+    ASSERT(entry != partitions_.end() && entry->second.running);  // L3
     Round& round = entry->second.round;
+    wake_at(entry, never);
     if (round.asked == Asked::nothing) {
-      if (round.range_known)
-        go_on(now, entry, out);
-      else
-        begin(now, entry, out);
+      ready_.insert(entry->first);
     } else {
       open_.erase(round.id);
       failed(now, entry, code(ErrorCode::request_timed_out), out);
     }
   }
-  start_rounds(now, out);
+  take_turns(now, out);
 }
 
-Instant Looks::deadline() const {
-  Instant at = never;
-  for (const PartitionKey& key : running_) at = std::min(at, partitions_.at(key).round.wake);
-  return at;
-}
+Instant Looks::deadline() const { return alarms_.empty() ? never : alarms_.begin()->first; }
 
 }  // namespace edgelog::gateway

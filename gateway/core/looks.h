@@ -1,7 +1,9 @@
 #pragma once
 // Reading partitions for agents that look for their batches (rules 7 and 9 of docs/ARCHITECTURE.md). Per
 // partition one round at a time serves all who wait: it asks for the range after the last of them has
-// come, finds each one's expected batch, reads once from the least offset asked for, and answers all.
+// come, finds each one's expected batch, reads once from the least offset asked for, and answers all. Few
+// questions are open at a time, and partitions take turns with each: none waits for one that has much to read,
+// or that has no leader.
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -18,7 +20,8 @@ namespace edgelog::gateway {
 
 struct LookConfig {
   std::size_t waiters_max = 4096;         // of all partitions
-  std::size_t rounds_max = 4;             // partitions that are read at the same time
+  std::size_t agent_waiters_max = 64;     // of these, one agent's
+  std::size_t questions_max = 4;          // to the log, that are open at the same time
   std::size_t sightings_max = 8192;       // in one answer
   Duration answer_timeout = seconds(20);  // of one question to the log
   Duration retry_min = milliseconds(100), retry_max = seconds(2);
@@ -57,8 +60,9 @@ class Looks {
     Asked asked = Asked::nothing;
     ReadId id{};
     Offset asked_from;
-    Instant wake = never;  // retry, or time-out of what was asked
-    Instant progress{};    // when something last succeeded
+    Instant asked_at{};
+    Instant wake = never;           // retry, or time-out of what was asked
+    Instant failing_since = never;  // nothing has succeeded since
     std::uint32_t failures = 0;
     bool range_known = false;
     Offset log_start, end, next;  // next: up to where the range has been read
@@ -71,11 +75,16 @@ class Looks {
   };
   using Entry = std::map<PartitionKey, Partition>::iterator;
 
-  void start_rounds(Instant now, Effects& out);
+  void take_turns(Instant now, Effects& out);
+  void take_turn(Instant now, Entry entry, Effects& out);
+  void start_round(Entry entry);
+  void wake_at(Entry entry, Instant when);
   void go_on(Instant now, Entry entry, Effects& out);
   void ask_range(Instant now, Entry entry, Effects& out);
   void ask_read(Instant now, Entry entry, Asked what, Read read, Effects& out);
   void failed(Instant now, Entry entry, std::int16_t error, Effects& out);
+  void succeeded(Entry entry, Effects& out);
+  static bool wants_more(const Round& round);
   void begin(Instant now, Entry entry, Effects& out);
   static void judge_ends(Round& round);
   static void judge_spot(Round& round, Offset at, const std::vector<BatchSeen>& batches);
@@ -89,8 +98,10 @@ class Looks {
   LookMetrics metrics_;
   std::map<PartitionKey, Partition> partitions_;
   std::map<ReadId, PartitionKey> open_;
-  std::set<PartitionKey> running_;
-  PartitionKey last_started_;  // partitions take turns
+  std::set<PartitionKey> ready_;  // have something to ask, and wait for their turn
+  PartitionKey last_turn_;
+  std::set<std::pair<Instant, PartitionKey>> alarms_;  // rounds by their `wake`
+  std::map<std::string, std::size_t> waiting_of_;      // by agent; only who waits
   std::size_t waiting_ = 0;
   std::uint64_t last_id_ = 0;
 };

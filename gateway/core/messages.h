@@ -32,7 +32,7 @@ struct BatchFacts {
   std::int32_t record_count = 0;
   std::int32_t last_offset_delta = 0;
   bool control = false, transactional = false, log_append_time = false;
-  bool fence_record = false;  // its one record carries header_fence with this producer id; looked at for fences only
+  bool fence_record = false;  // its one record carries header_fence with this producer id; looked at for small fences
 };
 
 // ---- Inputs
@@ -134,14 +134,14 @@ struct AskRange {
   std::string topic;
   PartitionIndex partition;
 };
-// Read a piece of [from, to), as much as one fetch gives. Report batches whose producer id carries one of
-// `prefixes` (id >> 32, sorted), or all of them if `all`.
+// Read a piece of [from, to), as much as one fetch gives, or less. Report batches whose producer id carries one
+// of `prefixes` (id >> 32, sorted). If `spot`, only the batch at `from` is of interest: report it, whose ever it is.
 struct Read {
   ReadId id;
   std::string topic;
   PartitionIndex partition;
   Offset from, to;
-  bool all = false;
+  bool spot = false;
   std::vector<std::uint32_t> prefixes;
 };
 // Publish retained; the driver puts its clock into gateway_time when it does.

@@ -6,6 +6,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static record::Scratch scratch;
   const Bytes payload(reinterpret_cast<const std::byte*>(data), size);
   gateway::read_facts(payload, scratch);
-  if (const auto header = record::parse_header(payload)) gateway::read_first_record(payload, *header, scratch);
+  if (const auto header = record::parse_header(payload)) gateway::read_first_record(payload, *header, scratch, 1 << 20);
   return 0;
 }

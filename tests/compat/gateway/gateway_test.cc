@@ -9,6 +9,7 @@
 
 #include "tests/compat/gateway/probe.h"
 #include "tests/compat/gateway/process.h"
+#include "tests/support/bare_mqtt.h"
 
 namespace edgelog::test {
 namespace {
@@ -47,17 +48,19 @@ bool start_own_log() {
 
 constexpr std::int16_t out_of_order = 45, fenced = 47;
 
-class GatewayTest : public testing::Test {
+class GatewayTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
     directory_ = make_temporary_directory();
     mqtt_port_ = free_port();
-    std::ofstream(directory_ + "/mosquitto.conf")
-        << "listener " << mqtt_port_ << " 127.0.0.1\nallow_anonymous true\npersistence false\n"
-        << "max_inflight_messages 1000\nset_tcp_nodelay true\nlog_dest stderr\n";
-    mosquitto_ = std::make_unique<Process>(std::vector<std::string>{"mosquitto", "-c", directory_ + "/mosquitto.conf"},
-                                           directory_ + "/mosquitto.log");
+    mosquitto_ = start_mosquitto(mqtt_port_);
     ASSERT_TRUE(await_port(mqtt_port_, 10));
+  }
+  static std::unique_ptr<Process> start_mosquitto(std::uint16_t port) {
+    const std::string name = directory_ + "/mosquitto-" + std::to_string(port);
+    std::ofstream(name + ".conf") << "listener " << port << " 127.0.0.1\nallow_anonymous true\npersistence false\n"
+                                  << "max_inflight_messages 1000\nset_tcp_nodelay true\nlog_dest stderr\n";
+    return std::make_unique<Process>(std::vector<std::string>{"mosquitto", "-c", name + ".conf"}, name + ".log");
   }
   static void TearDownTestSuite() { mosquitto_.reset(); }
 
@@ -71,11 +74,11 @@ class GatewayTest : public testing::Test {
     std::uint16_t admin;
     std::unique_ptr<Process> process;
   };
-  Gateway start_gateway(const std::string& topics) {
+  Gateway start_gateway(const std::string& topics, std::uint16_t mqtt_port = mqtt_port_) {
     Gateway out{free_port(), nullptr};
     out.process =
         std::make_unique<Process>(std::vector<std::string>{bin + "/edgelog-gateway", "--brokers", log_name, "--mqtt",
-                                                           "127.0.0.1:" + std::to_string(mqtt_port_), "--admin",
+                                                           "127.0.0.1:" + std::to_string(mqtt_port), "--admin",
                                                            "127.0.0.1:" + std::to_string(out.admin), "--topics", topics,
                                                            "--group", group_, "--log-level", "debug"},
                                   directory_ + "/gateway-" + std::to_string(out.admin) + ".log");
@@ -258,6 +261,23 @@ TEST_F(GatewayTest, TwoShareTheShardsAndOneTakesOver) {
   EXPECT_EQ(lines.size(), 32u);
 }
 
+TEST_F(GatewayTest, WithoutMqttItLeavesItsShardsToTheOthersUntilItWorksAgain) {
+  const std::uint16_t other_port = free_port();
+  auto other_mosquitto = start_mosquitto(other_port);
+  auto one = start_gateway(topic_ + ":1");
+  ASSERT_TRUE(await_metric(one, "edgelog_gateway_shards", 64, 30));
+  auto two = start_gateway(topic_ + ":1", other_port);
+  ASSERT_TRUE(await_metric(two, "edgelog_gateway_shards", 32, 30));
+  ASSERT_TRUE(await_metric(one, "edgelog_gateway_shards", 32, 30));
+  auto never_connected = start_gateway(topic_ + ":1", free_port());
+  other_mosquitto->kill();
+  EXPECT_TRUE(await_metric(one, "edgelog_gateway_shards", 64, 40));
+  EXPECT_THAT(http_get(two.admin, "/readyz"), ::testing::HasSubstr("MQTT does not work"));
+  EXPECT_THAT(http_get(never_connected.admin, "/readyz"), ::testing::HasSubstr("MQTT does not work"));
+  other_mosquitto = start_mosquitto(other_port);
+  EXPECT_TRUE(await_metric(one, "edgelog_gateway_shards", 32, 40));
+}
+
 TEST_F(GatewayTest, TheLogDiesWithBatchesInHand) {
   if (!own_log.process) GTEST_SKIP() << "the log is not ours to kill";
   auto gateway = start_gateway(topic_ + ":1");
@@ -306,10 +326,26 @@ TEST_F(GatewayTest, KeepsTheFleetsState) {
   for (const std::string& line : consume("edgelog.fleet"))
     if (line.find(agent) != std::string::npos) own.push_back(line);
   ASSERT_GE(own.size(), 2u);
-  EXPECT_THAT(own.back(), testing::HasSubstr("\"online\":false"));
+  EXPECT_THAT(own.back(), ::testing::HasSubstr("\"online\":false"));
   EXPECT_THAT(own.back(),
-              testing::HasSubstr("\"topic\":\"doors\",\"oldest\":3,\"newest\":9,\"acknowledged\":5,\"backlog\":4"));
-  EXPECT_THAT(own.back(), testing::HasSubstr("\"software\":\"1.2\\\"3\""));
+              ::testing::HasSubstr("\"topic\":\"doors\",\"oldest\":3,\"newest\":9,\"acknowledged\":5,\"backlog\":4"));
+  EXPECT_THAT(own.back(), ::testing::HasSubstr("\"software\":\"1.2\\\"3\""));
+}
+
+// The agent's part of the same: without its answers nothing is ever acknowledged, and nobody would know why.
+TEST_F(GatewayTest, AnAgentSaysThatASubscriptionIsRefused) {
+  testing::BareMqtt server;
+  server.refuse({"edgelog/1/ack/house-1"});
+  const std::uint16_t admin = free_port();
+  Process agent({bin + "/edgelog-agent", "--id", "house-1", "--data", directory_ + "/refused-agent", "--admin",
+                 "127.0.0.1:" + std::to_string(admin), "--uplink-port", std::to_string(server.port())},
+                directory_ + "/refused-agent.log");
+  std::string said;
+  for (const auto until = io::boottime_now() + seconds(30);
+       io::boottime_now() < until && said.find("refused") == std::string::npos; pause_briefly())
+    said = http_get(admin, "/readyz");
+  EXPECT_THAT(said, ::testing::HasSubstr("subscriptions: 1 of 2 refused, such as edgelog/1/ack/house-1"));
+  EXPECT_EQ(agent.stop(), 0);
 }
 
 // A minute and more: only with EDGELOG_SLOW=1.
@@ -340,7 +376,7 @@ TEST_F(GatewayTest, WhatLayInASleepersHandsIsDiscarded) {
 }  // namespace edgelog::test
 
 int main(int argc, char** argv) {
-  testing::InitGoogleTest(&argc, argv);
+  ::testing::InitGoogleTest(&argc, argv);
   for (int i = 1; i + 1 < argc; ++i)
     if (std::string(argv[i]) == "--bin") edgelog::test::bin = argv[i + 1];
   const char* const named = std::getenv("EDGELOG_TEST_LOG");

@@ -266,7 +266,7 @@ void GatewayNode::read(const gateway::Read& effect) {
       result.next = entry->last() + 1;
       const Content& content = *entry->content;
       const auto prefix = static_cast<std::uint32_t>(static_cast<std::uint64_t>(content.producer.value()) >> 32);
-      if (!effect.all && std::find(effect.prefixes.begin(), effect.prefixes.end(), prefix) == effect.prefixes.end())
+      if (!effect.spot && std::find(effect.prefixes.begin(), effect.prefixes.end(), prefix) == effect.prefixes.end())
         continue;
       gateway::BatchSeen batch;
       batch.base = entry->base;

@@ -18,6 +18,8 @@
 #include <string>
 #include <thread>
 
+#include "tests/support/bare_mqtt.h"
+
 namespace edgelog::io {
 namespace {
 
@@ -354,6 +356,112 @@ TEST(MqttClientChild, DISABLED_DiesConnected) {
   MqttClient client(loop, options, handlers);
   client.start();
   loop.run();
+}
+
+// What is granted, refused and asked for later, each by its own name; a refusal ends nothing.
+TEST_F(MqttClientTest, TellsWhichSubscriptionsAreRefused) {
+  testing::BareMqtt server;
+  server.refuse({"b", "late"});
+  std::vector<std::string> told;
+  std::unique_ptr<MqttClient> client;
+  MqttHandlers handlers;
+  handlers.refused = [&](const std::string& which) {
+    told.push_back(which);
+    if (told.size() == 1) return client->subscribe("late");
+    if (told.size() == 2) client->unsubscribe("b");
+    if (told.size() == 3) client->unsubscribe("late");
+    if (told.size() == 4) loop_.stop();
+  };
+  MqttOptions options;
+  options.port = server.port();
+  options.client_id = "one";
+  client = std::make_unique<MqttClient>(loop_, options, handlers);
+  for (const char* filter : {"a", "b", "c"}) client->subscribe(filter);
+  client->start();
+  run();
+  EXPECT_TRUE(client->connected());
+  const std::vector<std::string> expected{"1 of 3 refused, such as b (reason 0x87)",
+                                          "2 of 4 refused, such as b (reason 0x87)",
+                                          "1 of 3 refused, such as late (reason 0x87)", ""};
+  EXPECT_EQ(told, expected);
+}
+
+// Paho C++ 1.2.0 throws on its own thread when it is asked for the answers then.
+TEST_F(MqttClientTest, TellsEachRefusalWhereTheFirstIsRefused) {
+  testing::BareMqtt server;
+  server.refuse({"a", "c"});
+  std::string told;
+  MqttHandlers handlers;
+  handlers.refused = [&](const std::string& which) {
+    told = which;
+    if (which.starts_with("2")) loop_.stop();
+  };
+  MqttOptions options;
+  options.port = server.port();
+  options.client_id = "one";
+  MqttClient client(loop_, options, handlers);
+  for (const char* filter : {"a", "b", "c", "d"}) client.subscribe(filter);
+  client.start();
+  run();
+  EXPECT_EQ(told, "2 of 4 refused, such as a (reason 0x87)");
+}
+
+// 200,000 empty ones in one packet, which Mosquitto too would pass on.
+TEST_F(MqttClientTest, KeepsFewUserProperties) {
+  testing::BareMqtt server;
+  constexpr std::size_t count = 200'000;
+  std::string body("\0\1t", 3);                              // topic
+  const std::size_t properties = count * 5;                  // 0x26, two empty strings
+  for (std::size_t left = properties; left > 0; left >>= 7)  // a variable byte integer
+    body += static_cast<char>((left & 0x7f) | (left > 0x7f ? 0x80 : 0));
+  for (std::size_t i = 0; i < count; ++i) body += std::string("\x26\0\0\0\0", 5);
+  std::string packet("\x30");  // PUBLISH, QoS 0
+  for (std::size_t left = body.size(); left > 0; left >>= 7)
+    packet += static_cast<char>((left & 0x7f) | (left > 0x7f ? 0x80 : 0));
+  packet += body;
+  server.then(Buffer(as_bytes(packet).begin(), as_bytes(packet).end()));
+  std::size_t kept = 0;
+  MqttHandlers handlers;
+  handlers.message = [&](MqttMessage m) {
+    kept = m.properties.size();
+    loop_.stop();
+  };
+  MqttOptions options;
+  options.port = server.port();
+  options.client_id = "one";
+  MqttClient client(loop_, options, handlers);
+  client.subscribe("t");
+  client.start();
+  run();
+  EXPECT_EQ(kept, user_properties_max);
+}
+
+// Others have their turn while much is there.
+TEST_F(MqttClientTest, ManyMessagesDoNotHoldTheLoop) {
+  testing::BareMqtt server;
+  constexpr int total = 2000;
+  std::string packets;
+  for (int i = 0; i < total; ++i) packets += std::string("\x30\4\0\1t\0", 6);
+  server.then(Buffer(as_bytes(packets).begin(), as_bytes(packets).end()));
+  int came = 0, in_turn = 0, most = 0;
+  MqttHandlers handlers;
+  handlers.message = [&](const MqttMessage&) {
+    if (came == 0)  // all the others come while the loop is held up by this one
+      while (::poll(nullptr, 0, 100) < 0) {
+      }
+    if (++in_turn == 1) loop_.post([&] { most = std::max(most, std::exchange(in_turn, 0)); });
+    if (++came == total) loop_.stop();
+  };
+  MqttOptions options;
+  options.port = server.port();
+  options.client_id = "one";
+  MqttClient client(loop_, options, handlers);
+  client.subscribe("t");
+  client.start();
+  run();
+  EXPECT_EQ(came, total);
+  EXPECT_GT(most, 0);
+  EXPECT_LE(most, 128);
 }
 
 TEST_F(MqttClientTest, SeesThatAnotherClientTookTheSession) {

@@ -4,6 +4,7 @@
 
 #include "common/record/batch.h"
 #include "tests/unit/common/client/fake_cluster.h"
+#include "tests/unit/gateway/bridge/fake_log.h"
 
 namespace edgelog::gateway {
 namespace {
@@ -95,6 +96,78 @@ TEST(FleetTest, ABatchIsBoundedInBytes) {
   }
   EXPECT_EQ(records, 20);
   EXPECT_GE(batches, 20);
+}
+
+class FleetOrderTest : public ::testing::Test {
+ protected:
+  FleetOrderTest() {
+    log.add_topic(std::string(uplink::fleet_topic), 1);
+    log.on<wire::ProduceRequest>([this](LinkId link, const client::Asked& asked) {
+      const auto request = asked.as<wire::ProduceRequest>();
+      const Bytes batch = *request.topics[0].partitions[0].records;
+      const auto header = record::parse_header(batch);
+      record::Scratch scratch;
+      auto records = record::open_records(batch, *header, scratch, 1 << 20);
+      record::RecordView record;
+      written.emplace_back();
+      while (records && records->next(record)) {
+        written.back().emplace_back(as_text(*record.key));
+        values[written.back().back()] = std::string(as_text(*record.value));
+      }
+      wire::ProduceResponse response;
+      response.topics.emplace_back().name = std::string(uplink::fleet_topic);
+      response.topics[0].partitions.emplace_back().base_offset = Offset{1};
+      log.links.answer(link, response);
+    });
+    log.client.start();
+    log.run();
+    fleet.own(Shards().set());
+  }
+  static FleetConfig small() {
+    FleetConfig config;
+    config.flush_records_max = 2;
+    return config;
+  }
+  void beat(const std::string& agent) { fleet.heartbeat(agent, {}, WallMillis{5}); }
+  void flush() {
+    alarm.move_to(alarm.now() + seconds(10));
+    fleet.tick(WallMillis{9});
+    log.run();
+  }
+
+  FakeLog log;
+  client::FakeTimer alarm;
+  Fleet fleet{small(), "gateway-7", log.client, alarm};
+  std::vector<std::vector<std::string>> written;  // agents, by batch
+  std::map<std::string, std::string> values;
+};
+
+// Every agent is due whenever there is a flush: the first of the alphabet must not have all of them.
+TEST_F(FleetOrderTest, WhoWasNotWrittenForLongestComesFirst) {
+  const std::vector<std::string> agents{"a", "b", "c", "d", "e"};
+  for (int turn = 0; turn < 6; ++turn) {
+    for (const auto& agent : agents) beat(agent);
+    flush();
+  }
+  ASSERT_EQ(written.size(), 6u);
+  const std::vector<std::vector<std::string>> expected{{"a", "b"}, {"c", "d"}, {"e", "a"}, {"b", "c"}, {"d", "a"}};
+  EXPECT_EQ(std::vector(written.begin(), written.begin() + 5), expected);
+  for (const auto& agent : agents) beat(agent);
+  fleet.state("e", false, WallMillis{7});
+  flush();
+  EXPECT_EQ(written.back().front(), "e") << "who goes is told first";
+}
+
+TEST_F(FleetOrderTest, WhoSendsHeartbeatsIsOnline) {
+  fleet.state("a", false, WallMillis{3});
+  flush();
+  EXPECT_NE(values["a"].find("\"online\":false,\"since_ms\":3"), std::string::npos);
+  beat("a");
+  EXPECT_EQ(fleet.metrics().online.value(), 1);
+  flush();
+  EXPECT_NE(values["a"].find("\"online\":true,\"since_ms\":5"), std::string::npos);
+  fleet.state("a", false, WallMillis{8});
+  EXPECT_EQ(fleet.metrics().online.value(), 0);
 }
 
 }  // namespace

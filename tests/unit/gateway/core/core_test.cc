@@ -253,6 +253,38 @@ TEST_F(CoreTest, BoundsWhatIsInHand) {
   EXPECT_EQ(other.metrics().in_hand.value(), 2);
 }
 
+TEST_F(CoreTest, OneAgentHasAShareOfWhatIsInHand) {
+  CoreConfig small;
+  small.batch_bytes_max = 100;
+  small.in_hand_bytes_max = 4000;  // an eighth: five batches
+  Core other(small, 1);
+  Effects effects;
+  other.step(now, known(), effects);
+  for (std::int32_t i = 0; i < 10; ++i) other.step(now, batch(i), effects);
+  EXPECT_EQ(other.metrics().in_hand_bytes.value(), 500);
+  auto modest = batch(0);
+  modest.agent = "house-2";
+  modest.facts.producer_id = uplink::make_producer_id("house-2", 1);
+  other.step(now, modest, effects);
+  EXPECT_EQ(other.metrics().in_hand_bytes.value(), 600);
+  const auto sent = all_of<Produce>(effects);
+  other.step(now, ok(sent.front(), 0), effects);
+  other.step(now, batch(5), effects);
+  EXPECT_EQ(other.metrics().in_hand_bytes.value(), 600) << "what was answered made room";
+}
+
+TEST_F(CoreTest, RefusesPartitionsThatAreNotListed) {
+  auto in = batch(0);
+  in.partition = PartitionIndex{1};
+  EXPECT_EQ(refusal_of(in), 3);
+  LookArrived look{agent, topic, {}};
+  look.request.partition = PartitionIndex{1};
+  const auto effects = step(look);
+  EXPECT_TRUE(all_of<AskRange>(effects).empty());
+  ASSERT_EQ(all_of<AnswerLook>(effects).size(), 1u);
+  EXPECT_EQ(all_of<AnswerLook>(effects)[0].answer.error, 3);
+}
+
 TEST_F(CoreTest, SubscribesOnceTheTopicsAreKnownAndMovesWithTheShards) {
   Core fresh(config, 1);
   Effects effects;

@@ -15,6 +15,7 @@ const std::string topic = "doors";
 
 class LooksTest : public ::testing::Test {
  protected:
+  explicit LooksTest(const LookConfig& config = {}) : looks(config, 1) {}
   static LookArrived request(const std::string& agent, std::int64_t id, std::int64_t from) {
     LookArrived in{agent, topic, {}};
     in.request.look_id = id;
@@ -74,7 +75,7 @@ class LooksTest : public ::testing::Test {
     return out;
   }
 
-  Looks looks{LookConfig{}, 1};
+  Looks looks;
   Instant now{1'000'000'000};
 };
 
@@ -129,7 +130,7 @@ TEST_F(LooksTest, FindsTheExpectedBatchAtItsOffset) {
   in.request.check_only = true;
   in.request.expected = expected("a", 10, 3, 4);
   const auto spot = only<Read>(range(only<AskRange>(ask(in)).id, 0, 30));
-  EXPECT_TRUE(spot.all);
+  EXPECT_TRUE(spot.spot);
   EXPECT_EQ(spot.from, Offset{10});
   EXPECT_EQ(spot.to, Offset{11});
   const auto answer = only<AnswerLook>(read(spot.id, 12, {seen("a", 10, 3, 2)})).answer;
@@ -204,6 +205,73 @@ TEST_F(LooksTest, ReadsFourPartitionsAtOnceInTurn) {
   }
   ASSERT_EQ(asked.size(), 4u);
   EXPECT_EQ(only<AskRange>(range(asked[2].id, 0, 0)).partition, PartitionIndex{4});
+}
+
+TEST_F(LooksTest, PartitionsWithoutALeaderKeepNobodyWaiting) {
+  std::vector<AskRange> asked;
+  for (std::int32_t p = 0; p < 8; ++p) {
+    auto in = request("a", p, 0);
+    in.request.partition = PartitionIndex{p};
+    for (const auto& one : all_of<AskRange>(ask(in))) asked.push_back(one);
+  }
+  ASSERT_EQ(asked.size(), 4u);
+  for (std::int32_t p = 0; p < 4; ++p)
+    EXPECT_EQ(only<AskRange>(range(asked[static_cast<std::size_t>(p)].id, 0, 0, 5)).partition, PartitionIndex{p + 4});
+}
+
+struct OneQuestionAtATimeTest : LooksTest {
+  OneQuestionAtATimeTest() : LooksTest(one_question()) {}
+  static LookConfig one_question() {
+    LookConfig config;
+    config.questions_max = 1;
+    return config;
+  }
+};
+
+TEST_F(OneQuestionAtATimeTest, PartitionsTakeTurnsWithEachPiece) {
+  const auto long_one = only<AskRange>(ask(request("a", 1, 0)));
+  auto other = request("b", 2, 0);
+  other.request.partition = PartitionIndex{1};
+  EXPECT_TRUE(ask(other).empty());
+  const auto short_one = only<AskRange>(range(long_one.id, 0, 1000));
+  EXPECT_EQ(short_one.partition, PartitionIndex{1});
+  const auto piece = only<Read>(range(short_one.id, 0, 5));
+  EXPECT_EQ(piece.partition, PartitionIndex{0});
+  const auto turn = read(piece.id, 10, {});
+  EXPECT_EQ(only<Read>(turn).partition, PartitionIndex{1});
+  EXPECT_EQ(only<AnswerLook>(read(only<Read>(turn).id, 5, {})).agent, "b");
+}
+
+TEST_F(LooksTest, OneAgentDoesNotTakeAllPlaces) {
+  for (std::int32_t p = 0; p < 200; ++p) {
+    auto in = request("greedy", p, 0);
+    in.request.partition = PartitionIndex{p};
+    ask(in);
+  }
+  EXPECT_EQ(looks.metrics().waiting.value(), static_cast<std::int64_t>(LookConfig{}.agent_waiters_max));
+  ask(request("modest", 1, 0));
+  EXPECT_EQ(looks.metrics().waiting.value(), static_cast<std::int64_t>(LookConfig{}.agent_waiters_max) + 1);
+}
+
+TEST_F(LooksTest, OneBatchThatCameJudgesAllWhoExpectSomethingInIt) {
+  const auto check = [&](const std::string& agent, std::int64_t offset) {
+    auto in = request(agent, 1, 30);
+    in.request.check_only = true;
+    in.request.expected = expected(agent, offset, 3, 4);
+    return in;
+  };
+  const auto first = only<AskRange>(ask(request("z", 1, 0)));
+  for (const auto& in : {check("a", 10), check("b", 11), check("c", 12)}) EXPECT_TRUE(ask(in).empty());
+  auto effects = range(first.id, 0, 0);
+  effects = range(only<AskRange>(effects).id, 0, 30);
+  EXPECT_EQ(only<Read>(effects).from, Offset{10});
+  effects = read(only<Read>(effects).id, 12, {seen("a", 10, 3, 2)});
+  EXPECT_EQ(only<Read>(effects).from, Offset{12}) << "what stands at 11 is known";
+  const auto answers = all_of<AnswerLook>(read(only<Read>(effects).id, 14, {seen("c", 12, 3, 2)}));
+  ASSERT_EQ(answers.size(), 3u);
+  EXPECT_EQ(answers[0].answer.expectation, static_cast<std::int8_t>(uplink::Expectation::found));
+  EXPECT_EQ(answers[1].answer.expectation, static_cast<std::int8_t>(uplink::Expectation::replaced));
+  EXPECT_EQ(answers[2].answer.expectation, static_cast<std::int8_t>(uplink::Expectation::found));
 }
 
 }  // namespace
