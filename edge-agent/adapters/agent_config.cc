@@ -188,8 +188,8 @@ void describe_settings(config::Settings& settings, AgentConfig& config) {
                "empty: stdin is not read");
   settings
       .add("log_bytes_max", config.core.log_bytes_max, "bound of the log on disk in bytes, all streams",
-           "a small machine's spare space")
-      .range = {1 << 20, std::int64_t{1} << 50};
+           "a small machine's spare space; the least leaves room beside the WAL, what is set aside, and sources")
+      .range = {64 << 20, std::int64_t{1} << 50};
   settings
       .add("round_linger", config.core.round_linger, "how long a round waits for more events before it is written",
            "a device's message is confirmed after it at the latest; a due batch, 16 messages or 512 KiB do not wait: "

@@ -164,8 +164,8 @@ void Driver::committed(CommitDone done) {
   forget(done.work.transaction);
   for (BatchBytes& batch : done.to_publish) keep(std::move(batch));
   const auto durable = std::exchange(waiting_under_way_, {});
-  tell_usage();
   core_.step(ports_.clock(), Committed{id, std::move(done.sealed_bytes)}, effects_);
+  tell_usage();
   settle();
   for (const Waiting& one : durable)
     if (is_there(one.input)) one.input->durable(one.ticket);

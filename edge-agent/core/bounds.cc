@@ -131,12 +131,14 @@ void enforce_age(State& state, Moment moment, Stream& stream) {
 
 void enforce_log(State& state, Moment moment, std::int64_t log_bytes) {
   if (log_bytes <= state.config.log_bytes_max) return;
+  if (!state.journal.is_durable(state.log_dropped_in)) return;  // what was dropped last still counts
   std::int64_t wanted = std::max(log_bytes - state.config.log_bytes_max, state.config.log_bytes_max / 16);
   for (auto id = state.by_priority.rbegin(); id != state.by_priority.rend() && wanted > 0; ++id) {
     Stream& stream = state.stream(*id);
     if (stream.row.topic != uplink::gaps_topic)
       wanted -= drop_oldest(state, moment, stream, wanted, gap_reason::overflow);
   }
+  state.log_dropped_in = state.journal.open_id();
 }
 
 }  // namespace edgelog::agent

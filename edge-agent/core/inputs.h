@@ -88,7 +88,7 @@ struct Disconnected {};
 // transport has room for one more, and nothing else.
 struct HandedOver {};
 
-// What the log takes on disk in all (database, WAL, free pages), when it has changed much.
+// What the log takes on disk: what deletions that are durable freed is no part of it.
 struct Usage {
   std::int64_t log_bytes = 0;
   bool short_of_space = false;  // nothing is taken: what is left is for marks and deletions

@@ -15,6 +15,13 @@ bool is_drop(const Gap& gap) {
 
 }  // namespace
 
+std::uint64_t Checker::dropped(const Store::Applied& result) const {
+  return static_cast<std::uint64_t>(std::count_if(result.gone.begin(), result.gone.end(), [&](const auto& gone) {
+    return std::any_of(result.gaps.begin(), result.gaps.end(),
+                       [&](const Gap& gap) { return is_drop(gap) && names(gap, gone.topic, gone.key); });
+  }));
+}
+
 void Checker::judge_gap(const Gap& gap) {
   const bool of_stream = gap.first.value() >= 0;
   // Of two leaders in short order the first, deposed, may answer under an epoch that is later than the one a gateway

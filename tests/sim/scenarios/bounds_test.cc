@@ -67,6 +67,24 @@ TEST(Full, TheWholeLogDropsFromTheStreamOfTheLeastPriority) {
   for (const auto& gone : b.gone) EXPECT_EQ(gone.topic, "climate");
 }
 
+TEST(Full, TheWholeLogDropsNothingMoreBeforeWhatItDroppedIsDurable) {
+  Bench b;
+  b.config.log_bytes_max = 12'800;
+  b.open();
+  for (int i = 0; i < 60; ++i) b.take("climate");
+  b.hold = true;
+  b.take("climate");
+  ASSERT_TRUE(b.is_held());
+  b.step(agent::Usage{13'000});
+  const std::uint64_t dropped = b.core->counts().events_dropped;
+  EXPECT_GT(dropped, 0U);
+  b.step(agent::Usage{13'000});  // a second later, the disk is slow
+  EXPECT_EQ(b.core->counts().events_dropped, dropped);
+  b.release();
+  b.step(agent::Usage{13'000});
+  EXPECT_GT(b.core->counts().events_dropped, dropped) << "it was not enough";
+}
+
 TEST(Refused, WhatIsTooLargeIsHalvedThenSetAside) {
   Bench b;
   b.config.defaults.linger = milliseconds(10);

@@ -4,12 +4,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <deque>
 #include <filesystem>
 #include <fstream>
 #include <utility>
 
+#include "common/base/prng.h"
 #include "common/record/batch.h"
 #include "common/uplink/names.h"
 #include "edge-agent/adapters/agent_config.h"
@@ -37,6 +39,7 @@ class DirectLog : public EventLog {
         result.status = Error{Code::full, "disk full"};
       else
         result.status = writer->apply(*work, result);
+      EXPECT_TRUE(store->tend());
       for (const Run& run : work->runs) seen.push_back(run);
       result.work = std::move(*work);
       done(std::move(result));
@@ -45,7 +48,7 @@ class DirectLog : public EventLog {
   void read_batch(StreamId stream, EventIndex first, std::function<void(Result<Buffer>)> done) override {
     jobs.push_back([this, stream, first, done = std::move(done)] { done(store->read_batch(stream, first)); });
   }
-  LogUsage usage() const override { return {1 << 20, 1 << 30}; }
+  LogUsage usage() const override { return {store->bytes(), 1 << 30}; }
   bool run_one() {
     if (jobs.empty()) return false;
     auto job = std::move(jobs.front());
@@ -217,6 +220,38 @@ TEST(Driver, AFullDiskHoldsAndGoesOn) {
   EXPECT_FALSE(b.driver->disk_full());
   EXPECT_EQ(b.inlet.durable_through, 1u);
   EXPECT_EQ(b.log->store->read_all()->events.size() + b.log->store->read_all()->batches.size() * 2, 2u);
+}
+
+// Random text: what lies on disk is about as large as what was taken.
+std::string noise(Prng& random, std::size_t bytes) {
+  std::string text;
+  while (text.size() < bytes) text += static_cast<char>('!' + random.below(90));
+  std::replace(text.begin(), text.end(), '"', '\'');
+  std::replace(text.begin(), text.end(), '\\', '/');
+  return text;
+}
+
+// The file of a database never shrinks: it is no measure of what is in it.
+TEST(Driver, ALogThatReachedItsBoundKeepsWhatFits) {
+  Config config;
+  config.log_bytes_max = 16 << 20;
+  Bench b("plain-json", config);
+  Prng random(1);
+  const auto tend = [&] {
+    b.driver->tend();
+    b.settle(seconds(1));
+  };
+  for (int i = 0; i < 3'000; ++i) {
+    b.deliver("events/doors/front", R"({"x":")" + noise(random, 8'000) + "\"}");
+    if (i % 16 == 0) tend();
+  }
+  for (int i = 0; i < 5; ++i) tend();
+  const std::uint64_t dropped = b.driver->core().counts().events_dropped;
+  EXPECT_GT(dropped, 100u);
+  for (int i = 0; i < 60; ++i) tend();
+  EXPECT_EQ(b.driver->core().counts().events_dropped, dropped) << "nothing came, and nothing had to go";
+  EXPECT_LT(dropped, 2'000u) << "16 MiB, of which the WAL takes 5, hold more than 1,000 events of 8 KiB";
+  EXPECT_LE(b.log->store->bytes(), config.log_bytes_max);
 }
 
 TEST(Driver, ARingIsConfirmedOnceItIsDurable) {
