@@ -103,19 +103,26 @@ struct Bench {
     folder = name;
     log = std::make_unique<DirectLog>(folder);
     config.agent = "edge-1";
+    open(mapping, config);
+  }
+  ~Bench() { std::filesystem::remove_all(folder); }
+
+  // A process on the log as it is.
+  void open(const std::string& mapping, const Config& config, bool dead_letters = true, std::uint64_t seed = 42) {
+    intake.reset();
     auto rows = log->store->read_all();
     EXPECT_TRUE(rows);
     driver = std::make_unique<Driver>(
-        config, std::move(*rows), 42, false, "test",
+        config, std::move(*rows), seed, false, "test",
         DriverPorts{*log, uplink, [this] { return moment; }, [this](Instant at) { wake_at = at; }});
     driver->add_input("site", inlet);
     auto loaded = find_mapping(mapping);
     EXPECT_TRUE(loaded);
-    intake = std::make_unique<Intake>(IntakeOptions{"site", "site-a", "edge-1", 64 << 10, true}, std::move(*loaded),
-                                      *driver, [this](Bytes d, JsonObject& o) { return parser.parse(d, o); });
+    intake =
+        std::make_unique<Intake>(IntakeOptions{"site", "site-a", "edge-1", 64 << 10, dead_letters}, std::move(*loaded),
+                                 *driver, [this](Bytes d, JsonObject& o) { return parser.parse(d, o); });
     settle();
   }
-  ~Bench() { std::filesystem::remove_all(folder); }
 
   Outcome deliver(const std::string& topic, const std::string& payload, bool retained = false) {
     const Outcome outcome = intake->deliver(topic, as_bytes(payload), retained);
@@ -285,6 +292,60 @@ TEST(Driver, WhatTheCoreRefusesBecomesADeadLetterUnderItsNumber) {
   EXPECT_EQ(b.intake->counts().refused.value(), 1u);
   EXPECT_EQ(b.driver->core().counts().events_taken, 3u);
   EXPECT_EQ(b.driver->core().counts().gaps, 0u);
+}
+
+// Its gap and its number are part of the transaction behind the one that is under way.
+TEST(Driver, ALineThatWasDroppedIsToldOfOnceItsGapIsDurable) {
+  Config config;
+  config.agent = "edge-1";
+  config.defaults.bytes_max = 500;
+  config.defaults.when_full = WhenFull::drop_newest;
+  Bench b("plain-json", config);
+  const auto event = [](int n) {
+    return R"({"boot":1,"n":)" + std::to_string(n) + R"(,"x":")" + std::string(300, 'x') + "\"}";
+  };
+  EXPECT_EQ(b.deliver("events/doors/front", event(1)), Outcome::taken);
+  b.advance(seconds(1));
+  b.driver->wake();
+  ASSERT_EQ(b.log->jobs.size(), 1u);
+  EXPECT_EQ(b.deliver("events/doors/front", event(2)), Outcome::dropped);
+  b.driver->when_durable(b.inlet, 2);
+  b.log->run_one();
+  EXPECT_EQ(b.inlet.durable_through, 0u) << "a crash now forgets the gap";
+  b.settle();
+  EXPECT_EQ(b.inlet.durable_through, 2u);
+  const auto rows = b.log->store->read_all();
+  ASSERT_EQ(rows->sources.size(), 1u);
+  EXPECT_EQ(rows->sources[0].last, 2);
+}
+
+TEST(Driver, ABatchThatIsReadAfterAReconnectIsPublishedOnce) {
+  Config config;
+  config.agent = "edge-1";
+  Bench b("plain-json", config);
+  b.deliver("events/doors/front", R"({"open":true})");
+  b.settle();
+  b.driver->connected();
+  b.list_topics({"doors"});
+  b.settle();
+  b.open("plain-json", config, true, 43);  // its bytes are on disk only
+  b.uplink.sent.clear();
+  b.driver->connected();
+  b.list_topics({"doors"});
+  const std::size_t reads = b.log->jobs.size();
+  ASSERT_GT(reads, 0u);
+  b.driver->disconnected();
+  b.driver->connected();
+  b.list_topics({"doors"});
+  ASSERT_GT(b.log->jobs.size(), reads) << "it is read once more, for the session that there is now";
+  const auto published = [&] {
+    return std::count_if(b.uplink.sent.begin(), b.uplink.sent.end(),
+                         [](const Sent& sent) { return sent.topic == uplink::up_topic("edge-1", "doors"); });
+  };
+  ASSERT_EQ(published(), 0);
+  while (b.log->run_one()) {
+  }
+  EXPECT_EQ(published(), 1);
 }
 
 TEST(Driver, WhatIsNoEventBecomesADeadLetter) {
