@@ -31,7 +31,7 @@ linger = "20ms"              # a batch waits this long for company
 bytes = "256MiB"             # unacknowledged; what is over is dropped and becomes a gap
 age = "400d"                 # of what was never published
 priority = 10                # the greater goes first
-when_full = "drop-oldest"    # drop-oldest, drop-newest or block (not for what comes by MQTT)
+when_full = "drop-oldest"    # drop-oldest, drop-newest or block (what comes by MQTT cannot wait: the oldest goes)
 )toml";
 
 // MQTT 5, 4.7: a wildcard stands for whole levels, '#' for the last ones.
@@ -91,16 +91,20 @@ StreamSettings read_stream(const Table& table, const StreamSettings& defaults) {
   return stream;
 }
 
-// Mosquitto would drop in silence what an input does not read.
+// Mosquitto would drop in silence what an input does not read. What names its stream by topic or payload is not known
+// here: for that, a stream that blocks drops the oldest.
 void refuse_block_by_mqtt(const Table& table, const std::string& name, const AgentConfig& config) {
-  for (const auto& input : config.inputs)
+  for (const auto& input : config.inputs) {
+    if (input.kind != "mqtt") continue;
+    bool takes = name == uplink::dead_letter_topic;
     for (const auto& topic : input.mapping.topics)
       for (const auto& event : topic.events) {
         std::string stream;
         const Captures none;
-        if (input.kind == "mqtt" && event.stream.render({config.site, "", &none, nullptr}, stream) && stream == name)
-          table.refuse("when_full", fmt::format("no \"block\" for what input '{}' takes by MQTT", input.name));
+        takes = takes || (event.stream.render({config.site, "", &none, nullptr}, stream) && stream == name);
       }
+    if (takes) table.refuse("when_full", fmt::format("no \"block\" for what input '{}' takes by MQTT", input.name));
+  }
 }
 
 Status read_lists(const Table& root, AgentConfig& config) {

@@ -31,6 +31,7 @@ void set_number(std::string& text, std::int64_t number) {
 Intake::Intake(IntakeOptions options, Mapping mapping, Driver& driver, Parse parse)
     : options_(std::move(options)), mapping_(std::move(mapping)), driver_(driver), parse_(std::move(parse)) {
   message_.source.input = options_.input;
+  message_.can_wait = options_.can_wait;
 }
 
 Outcome Intake::deliver(std::string_view topic, Bytes payload, bool retained) {

@@ -25,6 +25,7 @@ struct IntakeOptions {
   std::string site, agent;
   std::size_t message_bytes_max = 512 << 10;
   bool dead_letters = true;
+  bool can_wait = true;  // as in Taken
 };
 
 class Intake {
@@ -34,8 +35,9 @@ class Intake {
 
   Intake(IntakeOptions options, Mapping mapping, Driver& driver, Parse parse);
 
-  // One delivery. blocked: offer the very same again when the inlet is told to resume; everything else is done
-  // with it. `retained`: a snapshot of MQTT. The caller settles the driver after the last of a burst.
+  // One delivery. blocked: offer the very same again when the inlet is told to resume; later: likewise, unless the
+  // device sends it again by itself; everything else is done with it. `retained`: a snapshot of MQTT. The caller
+  // settles the driver after the last of a burst.
   Outcome deliver(std::string_view topic, Bytes payload, bool retained);
   // Where the last delivered device with a ring listens; empty: not seen since the start.
   std::string_view confirm_topic(std::string_view device) const;

@@ -182,7 +182,8 @@ bool AgentNode::take(const Taken& taken, const FactPtr& fact) {
     const Assigned& a = taking.events[i];
     taken_[{a.stream, a.index}] = {fact, a.timestamp, taken.events[i].bytes};
   }
-  if (taking.outcome == Outcome::blocked || taking.outcome == Outcome::dropped) base_.injected(Fault::stream_full);
+  if (taking.outcome == Outcome::blocked || taking.outcome == Outcome::later || taking.outcome == Outcome::dropped)
+    base_.injected(Fault::stream_full);
   base_.say("{}: message {} of device {} boot {} number {}: outcome {}", name_, fact->id, fact->device, fact->boot,
             fact->number, static_cast<int>(taking.outcome));
   perform(std::move(effects));
