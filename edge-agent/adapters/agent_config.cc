@@ -186,7 +186,7 @@ void describe_settings(config::Settings& settings, AgentConfig& config) {
            "under every limit on the way: Mosquitto's packet size, the topic's max.message.bytes")
       .range = {64, 900 << 10};
   settings.add("dead_letters", config.dead_letters, "whether what cannot be read goes to edgelog.dead-letters",
-               "nothing is dropped in silence");
+               "nothing is dropped in silence; without, it is counted, and a numbered device goes on behind it");
   settings.add("stdin", config.stdin_mapping,
                "a mapping: stdin is an input too, one JSON object a line; the agent ends with it",
                "empty: stdin is not read");

@@ -47,10 +47,12 @@ class Intake {
   const IntakeOptions& options() const { return options_; }
 
  private:
+  void learn_confirm_topic();
   Outcome take_events(Bytes payload);
   Outcome take_dead_letter(std::string_view topic, Bytes payload, std::string_view reason, std::string_view detail);
   Outcome offer(std::span<const Content> contents, Bytes payload);
   Outcome offer_dead_letter(std::string_view key, std::string_view value, Bytes payload);
+  Outcome take_number(Bytes payload);
   void make_headers();
   void complain(std::string_view topic, std::string_view reason, std::string_view detail);
 

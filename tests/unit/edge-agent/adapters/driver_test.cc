@@ -17,6 +17,7 @@
 #include "edge-agent/adapters/agent_config.h"
 #include "edge-agent/adapters/json_parser.h"
 #include "edge-agent/adapters/log_apply.h"
+#include "edge-agent/agent/gap_record.h"
 #include "edge-agent/agent/intake.h"
 
 namespace edgelog::agent {
@@ -378,6 +379,44 @@ TEST(Driver, WhatIsNoEventBecomesADeadLetter) {
   EXPECT_EQ(reasons,
             (std::vector<std::string>{"not valid JSON", "not valid UTF-8", "too large", "no rule for this topic",
                                       "wrong type", "no rule for this payload", "wrong type"}));
+}
+
+// It is told where it stands, or it sends its oldest messages for ever.
+TEST(Driver, ARingOfWhichNothingWasTakenYetIsConfirmed) {
+  Bench b("edgelog-devices");
+  EXPECT_EQ(b.deliver("site/d1/event", R"({"boot":1,"n":1,"kind":"toaster"})"), Outcome::taken);
+  b.settle();
+  EXPECT_EQ(b.inlet.confirmed, R"(d1 {"boot":1,"through":1})");
+  EXPECT_EQ(b.intake->confirm_topic("d1"), "site/d1/event/confirm");
+  EXPECT_EQ(b.deliver("site/d2/event", R"({"boot":7,"confirmed":2,"lost":9})"), Outcome::taken);
+  b.settle();
+  EXPECT_EQ(b.inlet.confirmed, R"(d2 {"boot":7,"through":9})");
+  EXPECT_EQ(b.intake->confirm_topic("d2"), "site/d2/event/confirm");
+}
+
+TEST(Driver, ARingGoesOnBehindWhatNoDeadLetterIsMadeOf) {
+  Config config;
+  config.agent = "edge-1";
+  Bench b("edgelog-devices", config);
+  b.open("edgelog-devices", config, false, 43);
+  EXPECT_EQ(b.deliver("site/d1/event", R"({"boot":1,"n":1,"kind":"toaster"})"), Outcome::taken);
+  b.settle();
+  EXPECT_EQ(b.inlet.confirmed, R"(d1 {"boot":1,"through":1})");
+  config.event_bytes_max = 100;  // a dead letter is larger
+  b.open("edgelog-devices", config, true, 44);
+  EXPECT_EQ(b.deliver("site/d1/event", R"({"boot":1,"n":2,"kind":"toaster"})"), Outcome::taken);
+  b.settle();
+  EXPECT_EQ(b.inlet.confirmed, R"(d1 {"boot":1,"through":2})");
+  EXPECT_EQ(b.driver->core().counts().events_taken, 0u);
+}
+
+TEST(DeadLetter, ADetailIsCutBetweenTwoCharacters) {
+  std::string detail = "x";
+  for (int i = 0; i < 50'000; ++i) detail += "\xc3\xa4";
+  const std::string value = dead_letter_value({"edge-1", "site", "t", "no valid stream", detail, {}});
+  EXPECT_TRUE(is_utf8(value));
+  EXPECT_LT(value.size(), 400u);
+  EXPECT_NE(value.find("\"detail\":\"x\xc3\xa4"), std::string::npos);
 }
 
 // tests/golden/edge-agent/mappings.txt: deliveries, and what each mapping that ships makes of them.
