@@ -29,7 +29,7 @@ port = 1883
 [stream.doors]
 linger = "20ms"              # a batch waits this long for company
 bytes = "256MiB"             # unacknowledged; what is over is dropped and becomes a gap
-age = "400d"                 # of what was never published
+age = "400d"                 # of what was never published, counted anew when the agent starts
 priority = 10                # the greater goes first
 when_full = "drop-oldest"    # drop-oldest, drop-newest or block (what comes by MQTT cannot wait: the oldest goes)
 )toml";

@@ -263,5 +263,27 @@ TEST(Disk, AFullOneIsTriedAgainWithTheSameTransaction) {
   EXPECT_TRUE(b.store.stream("climate") != nullptr);
 }
 
+TEST(Gaps, DevicesThatTakeTurnsMakeOneEach) {
+  Bench b;
+  b.config.defaults.bytes_max = 1'000;
+  b.config.defaults.when_full = agent::WhenFull::drop_newest;
+  agent::StreamSettings gaps = b.config.defaults;
+  gaps.bytes_max = 1 << 20;
+  b.config.streams["edgelog.gaps"] = gaps;
+  b.open();
+  while (b.take("climate").outcome == Outcome::taken) {
+  }
+  const auto rows = [&] { return b.store.stream("edgelog.gaps")->next.value(); };
+  const std::int64_t before = rows();
+  for (std::int64_t number = 1; number <= 10; ++number)
+    for (int device = 0; device < 40; ++device)
+      ASSERT_EQ(
+          b.take("climate", of_device(b, "d" + std::to_string(device), number, agent::SourceKind::numbered)).outcome,
+          Outcome::dropped);
+  b.pass(seconds(1));
+  EXPECT_EQ(rows() - before, 40);
+  EXPECT_EQ(b.gaps.back().count, 10);
+}
+
 }  // namespace
 }  // namespace edgelog::sim::edge
