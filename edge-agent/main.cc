@@ -110,11 +110,11 @@ class AgentProcess {
   }
 
   void open_input(InputConfig& input) {
-    Intake& intake =
-        intakes_.emplace_back(IntakeOptions{input.name, config_.site, config_.id,
-                                            static_cast<std::size_t>(config_.message_bytes_max), config_.dead_letters},
-                              std::move(input.mapping), *driver_,
-                              [this](Bytes document, JsonObject& out) { return parser_.parse(document, out); });
+    Intake& intake = intakes_.emplace_back(
+        IntakeOptions{input.name, config_.site, config_.id, static_cast<std::size_t>(config_.message_bytes_max),
+                      config_.dead_letters, input.kind != "mqtt"},
+        std::move(input.mapping), *driver_,
+        [this](Bytes document, JsonObject& out) { return parser_.parse(document, out); });
     const MqttInput* mqtt = nullptr;
     if (input.kind == "mqtt") {
       io::MqttOptions options;

@@ -29,9 +29,9 @@ port = 1883
 [stream.doors]
 linger = "20ms"              # a batch waits this long for company
 bytes = "256MiB"             # unacknowledged; what is over is dropped and becomes a gap
-age = "400d"                 # of what was never published
+age = "400d"                 # of what was never published, counted anew when the agent starts
 priority = 10                # the greater goes first
-when_full = "drop-oldest"    # drop-oldest, drop-newest or block (not for what comes by MQTT)
+when_full = "drop-oldest"    # drop-oldest, drop-newest or block (what comes by MQTT cannot wait: the oldest goes)
 )toml";
 
 // MQTT 5, 4.7: a wildcard stands for whole levels, '#' for the last ones.
@@ -91,16 +91,20 @@ StreamSettings read_stream(const Table& table, const StreamSettings& defaults) {
   return stream;
 }
 
-// Mosquitto would drop in silence what an input does not read.
+// Mosquitto would drop in silence what an input does not read. What names its stream by topic or payload is not known
+// here: for that, a stream that blocks drops the oldest.
 void refuse_block_by_mqtt(const Table& table, const std::string& name, const AgentConfig& config) {
-  for (const auto& input : config.inputs)
+  for (const auto& input : config.inputs) {
+    if (input.kind != "mqtt") continue;
+    bool takes = name == uplink::dead_letter_topic;
     for (const auto& topic : input.mapping.topics)
       for (const auto& event : topic.events) {
         std::string stream;
         const Captures none;
-        if (input.kind == "mqtt" && event.stream.render({config.site, "", &none, nullptr}, stream) && stream == name)
-          table.refuse("when_full", fmt::format("no \"block\" for what input '{}' takes by MQTT", input.name));
+        takes = takes || (event.stream.render({config.site, "", &none, nullptr}, stream) && stream == name);
       }
+    if (takes) table.refuse("when_full", fmt::format("no \"block\" for what input '{}' takes by MQTT", input.name));
+  }
 }
 
 Status read_lists(const Table& root, AgentConfig& config) {
@@ -182,14 +186,14 @@ void describe_settings(config::Settings& settings, AgentConfig& config) {
            "under every limit on the way: Mosquitto's packet size, the topic's max.message.bytes")
       .range = {64, 900 << 10};
   settings.add("dead_letters", config.dead_letters, "whether what cannot be read goes to edgelog.dead-letters",
-               "nothing is dropped in silence");
+               "nothing is dropped in silence; without, it is counted, and a numbered device goes on behind it");
   settings.add("stdin", config.stdin_mapping,
                "a mapping: stdin is an input too, one JSON object a line; the agent ends with it",
                "empty: stdin is not read");
   settings
       .add("log_bytes_max", config.core.log_bytes_max, "bound of the log on disk in bytes, all streams",
-           "a small machine's spare space")
-      .range = {1 << 20, std::int64_t{1} << 50};
+           "a small machine's spare space; the least leaves room beside the WAL, what is set aside, and sources")
+      .range = {64 << 20, std::int64_t{1} << 50};
   settings
       .add("round_linger", config.core.round_linger, "how long a round waits for more events before it is written",
            "a device's message is confirmed after it at the latest; a due batch, 16 messages or 512 KiB do not wait: "

@@ -10,7 +10,8 @@ void LineFeed::feed(std::string_view bytes) {
 
 bool LineFeed::deliver(std::string_view line) {
   if (line.find_first_not_of(" \t\r") == std::string_view::npos) return true;
-  if (intake_.deliver(line_topic, as_bytes(line), false) == Outcome::blocked) return false;
+  const Outcome outcome = intake_.deliver(line_topic, as_bytes(line), false);
+  if (outcome == Outcome::blocked || outcome == Outcome::later) return false;  // a line does not come again
   ++lines_;
   return true;
 }

@@ -21,6 +21,7 @@ namespace {
 constexpr std::int64_t application_id = 0x45444c47;  // "EDLG"
 
 constexpr std::int64_t page_bytes = 4096;
+constexpr std::int64_t wal_file_bytes_max = std::int64_t{8} << 20;  // what a checkpoint leaves of its file
 
 constexpr const char* schema = R"sql(CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 CREATE TABLE state (kind INTEGER, stream INTEGER, id INTEGER, row BLOB, PRIMARY KEY (kind, stream, id)) WITHOUT ROWID;
@@ -84,11 +85,11 @@ Result<std::unique_ptr<LogStore>> LogStore::open(const LogOptions& options) {
 
 Status LogStore::initialise() {
   // Debian's SQLite overwrites what is deleted; in a log that goes round, that only doubles the writing.
-  for (const char* pragma :
-       {"PRAGMA page_size = 4096", "PRAGMA locking_mode = EXCLUSIVE", "PRAGMA journal_mode = WAL",
-        "PRAGMA synchronous = FULL", "PRAGMA journal_size_limit = 8388608", "PRAGMA cache_size = -768",
-        "PRAGMA secure_delete = OFF", "PRAGMA temp_store = MEMORY", "PRAGMA cell_size_check = ON"})
+  for (const char* pragma : {"PRAGMA page_size = 4096", "PRAGMA locking_mode = EXCLUSIVE", "PRAGMA journal_mode = WAL",
+                             "PRAGMA synchronous = FULL", "PRAGMA cache_size = -768", "PRAGMA secure_delete = OFF",
+                             "PRAGMA temp_store = MEMORY", "PRAGMA cell_size_check = ON"})
     TRY(database_.execute(pragma));
+  TRY(database_.execute(fmt::format("PRAGMA journal_size_limit = {}", wal_file_bytes_max).c_str()));
   auto version = database_.pragma("PRAGMA user_version");
   if (!version) return std::move(version).error();
   if (*version > log_schema_version)
@@ -244,6 +245,11 @@ std::int64_t LogStore::free_inside() {
   return pages ? *pages * page_bytes : 0;
 }
 
-std::int64_t LogStore::bytes() const { return file_bytes(options_.path) + file_bytes(options_.path + "-wal"); }
+// The database file never shrinks: what was deleted of it is written to again, and does not count.
+std::int64_t LogStore::bytes() {
+  const auto pages = database_.pragma("PRAGMA page_count");
+  const std::int64_t in_use = pages ? *pages * page_bytes - free_inside() : file_bytes(options_.path);
+  return in_use + std::min(file_bytes(options_.path + "-wal"), wal_file_bytes_max);
+}
 
 }  // namespace edgelog::agent

@@ -56,8 +56,8 @@ class LogStore {
   // Checkpoints if the WAL is larger than it should be. A full disk is no failure: it is tried again.
   Status tend();
   Status checkpoint() { return database_.checkpoint(); }
-  std::int64_t bytes() const;  // database and WAL on disk
-  std::int64_t free_inside();  // of them, what the next events can be written to
+  std::int64_t bytes();        // on disk: the database without its free pages, and the WAL
+  std::int64_t free_inside();  // free pages: what the next events can be written to
 
   Database& database() { return database_; }
   const LogOptions& options() const { return options_; }

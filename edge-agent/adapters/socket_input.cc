@@ -21,8 +21,7 @@ using local = asio::local::stream_protocol;
 constexpr std::size_t connections_max = 256;
 constexpr std::size_t chunk_bytes = 16 << 10;
 constexpr Duration accept_pause = milliseconds(500);
-constexpr std::size_t answers_bytes_max = 64 << 10;  // to one connection; a reader that is slower loses answers
-constexpr int ticket_bits = 40;                      // of lines; above them the connection's number
+constexpr int ticket_bits = 40;  // of lines; above them the connection's number
 
 }  // namespace
 
@@ -35,7 +34,7 @@ struct SocketInput::State : std::enable_shared_from_this<SocketInput::State> {
     std::array<char, chunk_bytes> chunk;
     bool reading = false, ended = false, writing = false;
     std::uint64_t asked = 0, durable = 0;  // lines
-    std::string waiting, leaving;          // answers
+    std::string waiting, leaving;          // the newest answer, and what is being written
   };
   using Ref = std::shared_ptr<Connection>;
 
@@ -103,9 +102,9 @@ void SocketInput::State::close_if_done(const Ref& c) {
   if (c->ended && c->feed.idle() && c->durable == c->feed.lines() && !c->writing && c->waiting.empty()) close(c);
 }
 
+// The newest says all that those before it say: a reader that is slow misses those.
 void SocketInput::State::answer(const Ref& c, std::string_view line) {
-  if (c->waiting.size() + line.size() > answers_bytes_max) return;
-  c->waiting += line;
+  c->waiting = line;
   write(c);
 }
 

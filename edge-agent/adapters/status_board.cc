@@ -77,7 +77,7 @@ void StatusBoard::describe() {
           [](Board b) { return b.driver_.core().counts().recoveries; });
   counter("edgelog_agent_published_bytes_total", "Payload bytes handed to the uplink.",
           [](Board b) { return b.driver_.bytes_published(); });
-  gauge("edgelog_agent_log_bytes", "Database and WAL on disk.",
+  gauge("edgelog_agent_log_bytes", "Database without its free pages, and WAL, on disk.",
         [](Board b) { return static_cast<std::uint64_t>(b.log_.usage().log_bytes); });
   gauge("edgelog_agent_disk_full", "1 while inputs are held for want of space on the log's disk.",
         [](Board b) -> std::uint64_t { return b.driver_.disk_full(); });

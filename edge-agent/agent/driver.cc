@@ -72,15 +72,16 @@ Taking Driver::take(Taken& message, std::span<const Content> contents) {
                  contents[i].headers);
     run.last_time = given.timestamp;
     run.next = run.next + 1;
-    ++gathered_events_;
   }
   return taking;
 }
 
 void Driver::device_says(const DeviceSays& says) { core_.step(ports_.clock(), says, effects_); }
 
+// What is gathered may be a gap or a source's number alone.
 void Driver::when_durable(Inlet& input, std::uint64_t ticket) {
-  if (gathered_events_ > 0)
+  settle();  // what is handed out already is under way
+  if (core_.is_gathering())
     waiting_.push_back({&input, ticket});
   else if (under_way_ || failed_)
     waiting_under_way_.push_back({&input, ticket});
@@ -127,7 +128,6 @@ Run Driver::take_gathered(const InsertEvents& op) {
   ASSERT(at < gathered_.size());
   Gathered& run = gathered_[at];
   ASSERT(run.first == op.first && op.last < run.next);
-  gathered_events_ -= static_cast<std::size_t>(op.last - op.first + 1);
   if (op.last + 1 == run.next) {
     Run whole{op.stream, op.first, op.last, run.base_time, std::move(run.events)};
     run.events = {};
@@ -164,8 +164,8 @@ void Driver::committed(CommitDone done) {
   forget(done.work.transaction);
   for (BatchBytes& batch : done.to_publish) keep(std::move(batch));
   const auto durable = std::exchange(waiting_under_way_, {});
-  tell_usage();
   core_.step(ports_.clock(), Committed{id, std::move(done.sealed_bytes)}, effects_);
+  tell_usage();
   settle();
   for (const Waiting& one : durable)
     if (is_there(one.input)) one.input->durable(one.ticket);
@@ -228,14 +228,16 @@ void Driver::forget(const Transaction& transaction) {
 void Driver::perform(const PublishBatch& effect) {
   const auto found = stored_.find({effect.batch.stream, effect.batch.first});
   if (found != stored_.end()) return publish_stored(effect, found->second);
-  ports_.log.read_batch(effect.batch.stream, effect.batch.first, [this, alive = alive_, effect](Result<Buffer> bytes) {
-    if (!*alive) return;
+  const auto done = [this, alive = alive_, session = session_, effect](Result<Buffer> bytes) {
+    // Since it connected anew the core counts anew, and publishes what is in flight once more.
+    if (!*alive || session != session_) return;
     if (bytes)
       publish_stored(effect, *bytes);
     else
       ++refused_publishes_;  // acknowledged meanwhile
     settle();
-  });
+  };
+  ports_.log.read_batch(effect.batch.stream, effect.batch.first, done);
 }
 
 // Only what the core meant: by the time the bytes are read, another numbering may stand there.
@@ -276,6 +278,7 @@ void Driver::perform(const Acknowledge&) {}  // inputs are told by when_durable(
 void Driver::perform(const Notice& effect) { LOG(warning, "{}", effect.text); }
 
 void Driver::connected() {
+  ++session_;
   uncounted_.clear();
   refused_publishes_ = 0;
   if (auto told = ports_.uplink.publish(uplink::state_topic(config_.agent), as_bytes("online"), std::nullopt, true);

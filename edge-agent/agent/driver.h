@@ -102,8 +102,7 @@ class Driver {
   Agent core_;
   Effects effects_, performing_;
   bool settling_ = false;
-  std::vector<Gathered> gathered_;  // by stream id
-  std::size_t gathered_events_ = 0;
+  std::vector<Gathered> gathered_;    // by stream id
   std::optional<CommitWork> failed_;  // payloads of a transaction that will be handed out again
   bool under_way_ = false;
   std::vector<Waiting> waiting_, waiting_under_way_;
@@ -113,6 +112,7 @@ class Driver {
   std::size_t stored_bytes_ = 0;
   std::set<std::uint64_t> uncounted_;  // tickets of publishes that the core does not know
   std::size_t refused_publishes_ = 0;  // to be told to the core as handed over
+  std::uint64_t session_ = 0;          // counts connections
   bool disk_full_ = false, short_of_space_ = false;
   std::uint64_t bytes_published_ = 0;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

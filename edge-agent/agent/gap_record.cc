@@ -10,7 +10,7 @@
 namespace edgelog::agent {
 namespace {
 
-constexpr std::size_t payload_max = 16 << 10;
+constexpr std::size_t payload_max = 16 << 10, detail_max = 256;
 
 void member(std::string& out, std::string_view name, std::string_view text) {
   if (out.size() > 1) out += ',';
@@ -35,6 +35,13 @@ std::string base64(Bytes bytes) {
     for (std::size_t k = 0; k < 4; ++k) out += i + k > bytes.size() ? '=' : alphabet[group >> (18 - 6 * k) & 63];
   }
   return out;
+}
+
+// At most `bytes` of it, and no half of a character.
+std::string_view cut(std::string_view text, std::size_t bytes) {
+  if (text.size() <= bytes) return text;
+  while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xc0) == 0x80) --bytes;
+  return text.substr(0, bytes);
 }
 
 }  // namespace
@@ -67,7 +74,8 @@ std::string dead_letter_value(const DeadLetter& letter) {
   std::string out = "{";
   member(out, "agent", letter.agent);
   member(out, "reason", letter.reason);
-  if (!letter.detail.empty() && is_utf8(letter.detail)) member(out, "detail", letter.detail);
+  const std::string_view detail = cut(letter.detail, detail_max);  // a device may have made it as long as its payload
+  if (!detail.empty() && is_utf8(detail)) member(out, "detail", detail);
   member(out, "input", letter.input);
   if (is_utf8(letter.topic)) member(out, "topic", letter.topic);
   member(out, "bytes", static_cast<std::int64_t>(letter.payload.size()));

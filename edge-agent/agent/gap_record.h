@@ -11,7 +11,8 @@ namespace edgelog::agent {
 
 std::string gap_value(std::string_view agent, const Gap& gap);
 
-// What an input could not make an event of. The payload is cut at 16 KiB; what is not UTF-8 stands in base64.
+// What an input could not make an event of. The payload is cut at 16 KiB, `detail` at 256 bytes; what is not UTF-8
+// stands in base64.
 struct DeadLetter {
   std::string_view agent, input, topic, reason, detail;
   Bytes payload;

@@ -31,6 +31,7 @@ void set_number(std::string& text, std::int64_t number) {
 Intake::Intake(IntakeOptions options, Mapping mapping, Driver& driver, Parse parse)
     : options_(std::move(options)), mapping_(std::move(mapping)), driver_(driver), parse_(std::move(parse)) {
   message_.source.input = options_.input;
+  message_.can_wait = options_.can_wait;
 }
 
 Outcome Intake::deliver(std::string_view topic, Bytes payload, bool retained) {
@@ -59,6 +60,7 @@ Outcome Intake::deliver(std::string_view topic, Bytes payload, bool retained) {
   if (const auto reason = parse_(payload, object_); !reason.empty())
     return take_dead_letter(topic, payload, reason, {});
   mapping_.apply(*rule, {options_.site, topic, &captures_, &object_}, driver_.core().best_time(driver_.now()), mapped_);
+  learn_confirm_topic();
   switch (mapped_.verdict) {
     case Mapped::Verdict::ignored: counts_.ignored.add(); return Outcome::repeat;
     case Mapped::Verdict::refused: return take_dead_letter(topic, payload, mapped_.reason, mapped_.detail);
@@ -72,6 +74,18 @@ Outcome Intake::deliver(std::string_view topic, Bytes payload, bool retained) {
                        mapped_.notice.confirmed_through,
                        mapped_.notice.lost_through});
   return Outcome::taken;
+}
+
+// Whatever became of the delivery: a device with a ring is told where it stands also when what it says is refused.
+void Intake::learn_confirm_topic() {
+  if (mapping_.source.kind != SourceKind::ring || mapped_.device.empty() || mapped_.confirm.empty()) return;
+  const auto known = confirm_topics_.find(mapped_.device);
+  if (known == confirm_topics_.end()) {
+    if (confirm_topics_.size() >= confirm_topics_max) confirm_topics_.erase(confirm_topics_.begin());
+    confirm_topics_.emplace(mapped_.device, mapped_.confirm);
+  } else if (known->second != mapped_.confirm) {
+    known->second = mapped_.confirm;
+  }
 }
 
 void Intake::make_headers() {
@@ -94,15 +108,6 @@ Outcome Intake::take_events(Bytes payload) {
     if (counts_.clocks_off.value() == 1)
       LOG(warning, "input {}: {} gives a time that is {}; its events say so in a header", options_.input,
           mapped_.device, name_of(trust));
-  }
-  if (!mapped_.confirm.empty() && mapped_.source.kind == SourceKind::ring) {
-    const auto known = confirm_topics_.find(mapped_.device);
-    if (known == confirm_topics_.end()) {
-      if (confirm_topics_.size() >= confirm_topics_max) confirm_topics_.erase(confirm_topics_.begin());
-      confirm_topics_.emplace(mapped_.device, mapped_.confirm);
-    } else if (known->second != mapped_.confirm) {
-      known->second = mapped_.confirm;
-    }
   }
   make_headers();
   contents_.clear();
@@ -130,19 +135,27 @@ Outcome Intake::offer_dead_letter(std::string_view key, std::string_view value, 
   return offer({&content, 1}, payload);
 }
 
+// Without any event: its device goes on behind it.
+Outcome Intake::take_number(Bytes payload) { return mapped_.numbered ? offer({}, payload) : Outcome::refused; }
+
 // Under its own number where that could be read: the device goes on.
 Outcome Intake::take_dead_letter(std::string_view topic, Bytes payload, std::string_view reason,
                                  std::string_view detail) {
   counts_.refused.add();
   complain(topic, reason, detail);
-  if (!options_.dead_letters) return Outcome::refused;
+  if (!options_.dead_letters) return take_number(payload);
   const std::string value = dead_letter_value({options_.agent, options_.input, topic, reason, detail, payload});
   const bool named = !mapped_.device.empty();
   const std::string key = named ? mapped_.key : options_.site;
   mapped_.time = {};
   const Outcome outcome = offer_dead_letter(key, value, payload);
   if (outcome != Outcome::refused || !mapped_.numbered) return outcome;
-  mapped_.numbered = false;  // it may be the number that does not do
+  const char* refusal = refusal_;
+  if (const Outcome number = take_number(payload); number != Outcome::refused) {
+    complain(topic, "no dead letter can be made of it", refusal);
+    return number;
+  }
+  mapped_.numbered = false;  // it is the number that does not do
   return offer_dead_letter(key, value, payload);
 }
 

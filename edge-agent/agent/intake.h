@@ -25,6 +25,7 @@ struct IntakeOptions {
   std::string site, agent;
   std::size_t message_bytes_max = 512 << 10;
   bool dead_letters = true;
+  bool can_wait = true;  // as in Taken
 };
 
 class Intake {
@@ -34,8 +35,9 @@ class Intake {
 
   Intake(IntakeOptions options, Mapping mapping, Driver& driver, Parse parse);
 
-  // One delivery. blocked: offer the very same again when the inlet is told to resume; everything else is done
-  // with it. `retained`: a snapshot of MQTT. The caller settles the driver after the last of a burst.
+  // One delivery. blocked: offer the very same again when the inlet is told to resume; later: likewise, unless the
+  // device sends it again by itself; everything else is done with it. `retained`: a snapshot of MQTT. The caller
+  // settles the driver after the last of a burst.
   Outcome deliver(std::string_view topic, Bytes payload, bool retained);
   // Where the last delivered device with a ring listens; empty: not seen since the start.
   std::string_view confirm_topic(std::string_view device) const;
@@ -45,10 +47,12 @@ class Intake {
   const IntakeOptions& options() const { return options_; }
 
  private:
+  void learn_confirm_topic();
   Outcome take_events(Bytes payload);
   Outcome take_dead_letter(std::string_view topic, Bytes payload, std::string_view reason, std::string_view detail);
   Outcome offer(std::span<const Content> contents, Bytes payload);
   Outcome offer_dead_letter(std::string_view key, std::string_view value, Bytes payload);
+  Outcome take_number(Bytes payload);
   void make_headers();
   void complain(std::string_view topic, std::string_view reason, std::string_view detail);
 

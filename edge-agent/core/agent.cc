@@ -156,10 +156,12 @@ std::vector<StreamStatus> Agent::status() const {
   return all;
 }
 
-bool Agent::all_durable() const {
+bool Agent::is_gathering() const {
   const State& state = parts_->state;
-  return !state.journal.under_way() && state.journal.empty() && state.new_bytes == 0 && state.new_tickets.empty();
+  return !state.journal.empty() || state.new_bytes > 0 || !state.new_tickets.empty() || state.sources.dirty();
 }
+
+bool Agent::all_durable() const { return !parts_->state.journal.under_way() && !is_gathering(); }
 
 bool Agent::all_acknowledged() const {
   const auto& streams = parts_->state.streams;

@@ -65,6 +65,8 @@ class Agent {
 
   const Counts& counts() const;
   std::vector<StreamStatus> status() const;
+  // Something that was taken, dropped or said is part of no transaction that was handed out.
+  bool is_gathering() const;
   // Nothing is taken that is not durable, and nothing is under way to the log of the agent.
   bool all_durable() const;
   // And nothing waits for the cloud.

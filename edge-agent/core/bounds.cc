@@ -10,7 +10,6 @@ namespace edgelog::agent {
 namespace {
 
 constexpr Duration age_check_every = seconds(10);
-constexpr WallMillis clock_was_set{1'577'836'800'000};  // 2020: what is stamped before was taken without a clock
 
 // Takes things off the queue, from the oldest on, and names them.
 struct Drop {
@@ -49,7 +48,7 @@ struct Drop {
       lane.unsealed.erase(lane.unsealed.begin(), lane.unsealed.begin() + static_cast<std::ptrdiff_t>(run.events));
       lane.unsealed_bytes -= run.bytes;
       state.journal.add(DeleteEvents{stream.row.id, run.first, run.last});
-      while (!stream.gaps.empty() && stream.gaps.front().index <= run.last) stream.gaps.pop_front();
+      close_gaps(stream, run.last);
       bytes -= run.bytes;
       name(lane, run.first, run.last, run.oldest, run.newest, run.bytes);
     }
@@ -89,7 +88,10 @@ void enforce_bytes(State& state, Moment moment, Stream& stream) {
 
 namespace {
 
-// What this opening took is as old as the monotonic clock says: its index is below one that was the next an age ago.
+// Ages are the monotonic clock's alone: an event is too old if its index is below one that was the next an age ago.
+// What earlier openings took counts as taken when this one began, for nobody knows which of their timestamps a right
+// clock gave: a machine that begins in the year of its image would have its whole backlog dropped once the cloud is
+// there.
 EventIndex old_before(Stream& stream, Instant now) {
   auto& marks = stream.taken_marks;
   const Duration age = stream.settings.age_max;
@@ -100,28 +102,20 @@ EventIndex old_before(Stream& stream, Instant now) {
 
 }  // namespace
 
-// What an earlier opening took is as old as its timestamp says, by a clock that the cloud has confirmed: one that is
-// years ahead would have all of the backlog dropped.
 void enforce_age(State& state, Moment moment, Stream& stream) {
   if (moment.now < stream.next_age_check) return;
   stream.next_age_check = moment.now + age_check_every;
   const EventIndex before = old_before(stream, moment.now);
-  const WallMillis now = state.clock.best(moment);
   Drop drop{state, moment, stream, gap_reason::age};
   for (std::size_t i = 0; i < stream.lanes.size(); ++i) {
     Lane& lane = stream.lanes[i];
-    if (!lane.is_current && !state.clock.live()) return;
-    const auto too_old = [&](EventIndex last, WallMillis taken) {
-      if (lane.is_current) return last < before;
-      return taken >= clock_was_set && now - taken > stream.settings.age_max;
-    };
-    for (auto at = first_unpublished(lane); at != lane.batches.end() && too_old(at->row.last, at->row.taken);
+    for (auto at = first_unpublished(lane); at != lane.batches.end() && at->row.last < before;
          at = first_unpublished(lane))
       drop.batch(lane, at);
     if (first_unpublished(lane) != lane.batches.end()) return;
     std::int64_t bytes = 0;
     for (const Unsealed& event : lane.unsealed) {
-      if (!too_old(event.index, event.timestamp)) break;
+      if (event.index >= before) break;
       bytes += event.bytes;
     }
     if (bytes > 0) drop.unsealed(lane, bytes);
@@ -131,12 +125,14 @@ void enforce_age(State& state, Moment moment, Stream& stream) {
 
 void enforce_log(State& state, Moment moment, std::int64_t log_bytes) {
   if (log_bytes <= state.config.log_bytes_max) return;
+  if (!state.journal.is_durable(state.log_dropped_in)) return;  // what was dropped last still counts
   std::int64_t wanted = std::max(log_bytes - state.config.log_bytes_max, state.config.log_bytes_max / 16);
   for (auto id = state.by_priority.rbegin(); id != state.by_priority.rend() && wanted > 0; ++id) {
     Stream& stream = state.stream(*id);
     if (stream.row.topic != uplink::gaps_topic)
       wanted -= drop_oldest(state, moment, stream, wanted, gap_reason::overflow);
   }
+  state.log_dropped_in = state.journal.open_id();
 }
 
 }  // namespace edgelog::agent

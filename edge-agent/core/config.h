@@ -14,7 +14,7 @@ enum class WhenFull : std::uint8_t { drop_oldest, drop_newest, block };
 struct StreamSettings {
   Duration linger = seconds(1);
   std::int64_t bytes_max = std::int64_t{256} << 20;  // unacknowledged, with overhead
-  Duration age_max = seconds(400LL * 24 * 3600);     // of what was never published
+  Duration age_max = seconds(400LL * 24 * 3600);     // of what was never published, since the opening
   std::int32_t priority = 0;                         // the greater goes first
   WhenFull when_full = WhenFull::drop_oldest;
 };

@@ -24,7 +24,7 @@ std::size_t in_flight(const Stream& stream) {
 bool any_old(const State& state, Instant now, const Stream& stream) {
   const Lane& lane = stream.lanes.front();
   for (std::size_t i = 0; i < in_flight(stream); ++i)
-    if (is_old(state, now, lane.batches[i].row.oldest)) return true;
+    if (is_old(state, now, lane.batches[i].row.oldest, lane.batches[i].row.newest)) return true;
   return false;
 }
 
@@ -80,7 +80,8 @@ Batch* next_batch(State& state, Moment moment, Stream& stream) {
   if (lane.unsealed.empty() || linger_end(stream, lane) > moment.now) return nullptr;
   // What an earlier opening took may be published already, by another life of this log: it is not sealed anew
   // with other timestamps before it was looked for.
-  if (lane.row.opening < state.opening() && is_old(state, moment.now, lane.unsealed.front().timestamp)) {
+  const Run run = front_run(lane, state.config.batch_bytes);
+  if (lane.row.opening < state.opening() && is_old(state, moment.now, run.oldest, run.newest)) {
     begin_recovery(state, moment, stream, {"older than half of the log's memory"});
     return nullptr;
   }
@@ -92,7 +93,7 @@ bool mark_next(State& state, Moment moment, Stream& stream) {
   Batch* batch = next_batch(state, moment, stream);
   if (batch == nullptr) return false;
   Lane& lane = stream.lanes.front();
-  const bool old = is_old(state, moment.now, batch->row.oldest);
+  const bool old = is_old(state, moment.now, batch->row.oldest, batch->row.newest);
   if (old && lane.row.opening < state.opening()) {  // rule 8
     begin_recovery(state, moment, stream, {"older than half of the log's memory"});
     return false;

@@ -7,14 +7,8 @@
 namespace edgelog::agent {
 namespace {
 
-constexpr std::size_t merge_looks_back = 16;
-
-// Takes `gap` into `into` where it continues it. Gaps of different origins never merge: their indexes are not of
-// one count (rule 1).
+// Takes `gap` into `into`, which is of its kind, where it continues it.
 bool merge(Gap& into, const Gap& gap) {
-  if (into.reason != gap.reason || into.stream != gap.stream || into.origin != gap.origin ||
-      into.source != gap.source || into.incarnation != gap.incarnation)
-    return false;
   if (gap.stream.empty()) {
     if (gap.source_first < 0 || into.source_last + 1 != gap.source_first) return false;
     into.source_last = gap.source_last;
@@ -29,20 +23,26 @@ bool merge(Gap& into, const Gap& gap) {
   return true;
 }
 
+// The last unsealed gap of its kind: of one reason, stream and source. Gaps of different origins never merge: their
+// indexes are not of one count (rule 1).
+GapRow* open_gap(Stream& stream, const Gap& gap) {
+  const auto last = stream.last_gaps.find(key_of(gap));
+  if (last == stream.last_gaps.end()) return nullptr;
+  const std::int64_t at = last->second.value() - stream.gaps.front().index.value();
+  return &stream.gaps[static_cast<std::size_t>(at)];
+}
+
 }  // namespace
 
 void add_gap(State& state, Moment moment, Gap gap) {
   Stream& stream = gaps_stream(state);
   Lane& lane = current_lane(state, stream);
   ++state.counts.gaps;
-  state.urgent = true;
-  std::size_t looked_at = 0;
-  for (auto old = stream.gaps.rbegin(); old != stream.gaps.rend() && looked_at < merge_looks_back; ++old, ++looked_at) {
-    if (!merge(old->gap, gap)) continue;
+  if (GapRow* open = open_gap(stream, gap); open != nullptr && merge(open->gap, gap)) {
     ++state.counts.gaps_merged;
-    state.journal.add(PutGap{*old});
-    return;
+    return state.journal.add(PutGap{*open});  // in its round: a full stream may drop thousands in a second
   }
+  state.urgent = true;
   const WallMillis timestamp = timestamp_now(state, moment, stream);
   const GapRow row{stream.row.next, timestamp, std::move(gap)};
   if (lane.unsealed.empty()) lane.linger_from = moment.now;
@@ -52,6 +52,7 @@ void add_gap(State& state, Moment moment, Gap gap) {
   stream.row.floor = timestamp;
   stream.row.next = stream.row.next + 1;
   stream.new_from = stream.row.next;  // its row is its own insertion
+  stream.last_gaps[key_of(row.gap)] = row.index;
   stream.gaps.push_back(row);
   state.journal.add(PutGap{row});
   put_stream(state, stream);

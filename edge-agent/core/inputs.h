@@ -36,6 +36,7 @@ struct Taken {
   std::int64_t number = 0;   // numbered and ring; 0 <= number, and < modulus where there is one
   std::int64_t modulus = 0;  // 0: numbers do not wrap. A ring's numbers begin at 1 in each incarnation and do not wrap
   std::uint64_t payload_hash = 0;  // of the message; numbered without incarnation
+  bool can_wait = true;            // the input holds back what is blocked; MQTT's cannot without losing others
   std::uint64_t ticket = 0;        // not 0: the input wants Acknowledge{ticket} once this is durable
   std::vector<TakenEvent> events;
 };
@@ -48,6 +49,7 @@ enum class Outcome : std::uint8_t {
   out_of_order,  // a ring's, and not the next number: the device is told where to go on
   dropped,       // the stream is full and drops the newest: counted, a gap
   blocked,       // the stream is full and blocks: offer it again after the next Committed
+  later,         // the stream is full: the device's ring keeps it and sends it again
   refused,       // `reason` says why: too large, too many sources...
 };
 struct Assigned {
@@ -88,7 +90,7 @@ struct Disconnected {};
 // transport has room for one more, and nothing else.
 struct HandedOver {};
 
-// What the log takes on disk in all (database, WAL, free pages), when it has changed much.
+// What the log takes on disk: what deletions that are durable freed is no part of it.
 struct Usage {
   std::int64_t log_bytes = 0;
   bool short_of_space = false;  // nothing is taken: what is left is for marks and deletions

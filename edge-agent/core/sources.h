@@ -49,7 +49,7 @@ class Sources {
 
   std::int64_t used() const { return used_; }
   std::size_t size() const { return by_use_.size(); }
-  bool dirty() const { return !dirty_.empty() || !dirty_recents_.empty(); }
+  bool dirty() const { return !dirty_.empty() || !dirty_recents_.empty() || !deletions_.empty(); }
 
  private:
   using Key = std::pair<SourceName, std::string>;

@@ -45,7 +45,8 @@ struct State {
   std::int64_t under_way_bytes = 0;
   Instant new_since = never;
   bool short_of_space = false;
-  bool urgent = false;  // a decision waits for its transaction: no linger
+  std::int64_t log_dropped_in = 0;  // the transaction with what the log's bound dropped last
+  bool urgent = false;              // a decision waits for its transaction: no linger
   std::vector<std::uint64_t> new_tickets;
   std::vector<Assigned> assigned;  // of the last Taken
 

@@ -33,6 +33,15 @@ Run front_run(const Lane& lane, std::int64_t bytes_max) {
   return run;
 }
 
+Stream::GapKey key_of(const Gap& gap) { return {gap.reason, gap.stream, gap.origin, gap.source, gap.incarnation}; }
+
+void close_gaps(Stream& stream, EventIndex last) {
+  for (; !stream.gaps.empty() && stream.gaps.front().index <= last; stream.gaps.pop_front()) {
+    const auto open = stream.last_gaps.find(key_of(stream.gaps.front().gap));
+    if (open != stream.last_gaps.end() && open->second == stream.gaps.front().index) stream.last_gaps.erase(open);
+  }
+}
+
 EventIndex oldest_index(const Stream& stream) {
   for (const Lane& lane : stream.lanes) {
     if (!lane.batches.empty()) return lane.batches.front().row.first;

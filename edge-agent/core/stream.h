@@ -9,6 +9,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <tuple>
 #include <variant>
 #include <vector>
 
@@ -100,7 +101,10 @@ struct Stream {
   bool dirty = false;                    // row differs from what was added to the journal last
   std::map<ProducerId, bool> producers;  // ids known; true: a stranger's
   std::deque<ProducerId> producers_by_age;
-  std::deque<GapRow> gaps;  // unsealed, of the current lane; for edgelog.gaps alone
+  // For edgelog.gaps alone: what is unsealed of the current lane, and of each kind and source the last of them.
+  std::deque<GapRow> gaps;
+  using GapKey = std::tuple<std::string, std::string, ProducerId, SourceName, std::string>;
+  std::map<GapKey, EventIndex> last_gaps;
 
   std::variant<Flowing, Checking, Fencing, Looking, Settling> state;
   std::vector<Fence> fences;    // of the recovery that goes on
@@ -133,6 +137,9 @@ struct Run {
   std::size_t events = 0;
 };
 Run front_run(const Lane& lane, std::int64_t bytes_max);
+Stream::GapKey key_of(const Gap& gap);
+// Gaps through `last` are sealed or gone: nothing is merged into them.
+void close_gaps(Stream& stream, EventIndex last);
 // The first event in the queue that is neither acknowledged nor dropped: `next` if there is none.
 EventIndex oldest_index(const Stream& stream);
 WallMillis oldest_taken(const Stream& stream);  // -1: none

@@ -23,11 +23,15 @@ const char* unfit(const State& state, const Taken& in) {
     if (stream == state.streams.end()) return "no such stream";
     if (stream->second->row.topic == uplink::gaps_topic) return "that stream is for gaps";  // its rows are no events
     if (event.bytes > state.config.event_bytes_max) return "larger than the limit for an event";
+    if (event.bytes + state.config.event_overhead > stream->second->settings.bytes_max)
+      return "larger than its stream may be";  // there is never room for it
   }
   return "";
 }
 
-// What the fullest of its streams says: take it, wait, or drop it.
+// What the fullest of its streams says: take it, wait, or drop it. A ring keeps what is not confirmed: it need not be
+// dropped, nor may it hold up what comes behind it from other devices. A stream that blocks drops the oldest for an
+// input that cannot wait.
 Outcome room_for(const State& state, const Taken& in) {
   if (state.short_of_space) return Outcome::blocked;
   if (state.new_bytes + state.under_way_bytes > state.config.pending_bytes_max) return Outcome::blocked;
@@ -35,8 +39,11 @@ Outcome room_for(const State& state, const Taken& in) {
   for (const TakenEvent& event : in.events) {
     const Stream& stream = *state.streams.at(event.stream);
     if (!is_full(state, stream, event.bytes + state.config.event_overhead)) continue;
-    if (stream.settings.when_full == WhenFull::block) return Outcome::blocked;
-    if (stream.settings.when_full == WhenFull::drop_newest) worst = Outcome::dropped;
+    const WhenFull full = stream.settings.when_full;
+    if (full == WhenFull::drop_oldest) continue;
+    if (full == WhenFull::block && in.can_wait) return Outcome::blocked;
+    if (in.kind == SourceKind::ring) worst = Outcome::later;
+    if (full == WhenFull::drop_newest && in.kind != SourceKind::ring) worst = Outcome::dropped;
   }
   return worst;
 }
@@ -127,10 +134,9 @@ Taking take(State& state, Moment moment, const Taken& in) {
     return outcome(repeat ? Outcome::repeat : Outcome::out_of_order);
   }
   const Outcome room = room_for(state, in);
-  // A ring keeps what is not confirmed: it need not be dropped.
-  if (room == Outcome::blocked || (room == Outcome::dropped && in.kind == SourceKind::ring)) {
+  if (room == Outcome::blocked || room == Outcome::later) {
     ++state.counts.blocked;
-    return outcome(Outcome::blocked, "the stream is full");
+    return outcome(room, "the stream is full");
   }
   if (room == Outcome::taken) return accept(state, moment, in, verdict);
   if (verdict.judgement == Sources::Judgement::hole) name_hole(state, moment, in, verdict);

@@ -38,7 +38,7 @@ struct CommitDone {
 };
 
 struct LogUsage {
-  std::int64_t log_bytes = 0;  // database and WAL on disk
+  std::int64_t log_bytes = 0;  // on disk: the database without its free pages, and the WAL
   std::int64_t disk_free_bytes = -1;
   bool short_of_space = false;  // the reserve was given back: what is taken now might leave no room to delete in
 };

@@ -23,7 +23,7 @@ Config make_config(const Plan& plan, int index) {
   doors.linger = milliseconds(20);
   doors.priority = 1;
   doors.when_full = plan.when_full;
-  if (plan.small_log) config.log_bytes_max = 60'000;
+  if (plan.small_log) config.log_bytes_max = 14'000;
   config.streams["doors"] = doors;
   StreamSettings gaps = config.defaults;
   gaps.bytes_max = 1 << 20;
@@ -53,15 +53,29 @@ void AgentNode::start() {
   base_.after(base_.between(milliseconds(10), seconds(2)), [this, life = life_] {
     if (life == life_ && core_) connect();
   });
-  if (plan_.small_log) tell_usage();
+  dropped_ = dropped_durable_ = 0;
+  if (plan_.small_log) tend();
 }
 
-void AgentNode::tell_usage() {
-  base_.after(seconds(5), [this, life = life_] {
+void AgentNode::tend() {
+  base_.after(seconds(1), [this, life = life_] {
     if (life != life_ || !core_) return;
-    step(Usage{static_cast<std::int64_t>(store_.bytes())});
-    if (life == life_) tell_usage();
+    tell_usage();
+    if (life == life_) tend();
   });
+}
+
+// By the log's bound only what is over it goes, once.
+void AgentNode::tell_usage() {
+  const std::uint64_t before = core_->counts().events_dropped;
+  step(Usage{store_.bytes()});
+  if (!core_ || core_->counts().events_dropped == before || plan_.small_bound || plan_.small_age) return;
+  base_.check(Check::gaps_not_false, store_.bytes() > config_.log_bytes_max, [&] {
+    return fmt::format("{}: dropped by the log's bound, and the log takes {} bytes only", name_, store_.bytes());
+  });
+  base_.check(Check::gaps_not_false, dropped_ == dropped_durable_,
+              [&] { return name_ + ": dropped by the log's bound, before what was dropped before is durable"; });
+  dropped_ += core_->counts().events_dropped - before;
 }
 
 void AgentNode::crash() {
@@ -170,7 +184,8 @@ bool AgentNode::take(const Taken& taken, const FactPtr& fact) {
     const Assigned& a = taking.events[i];
     taken_[{a.stream, a.index}] = {fact, a.timestamp, taken.events[i].bytes};
   }
-  if (taking.outcome == Outcome::blocked || taking.outcome == Outcome::dropped) base_.injected(Fault::stream_full);
+  if (taking.outcome == Outcome::blocked || taking.outcome == Outcome::later || taking.outcome == Outcome::dropped)
+    base_.injected(Fault::stream_full);
   base_.say("{}: message {} of device {} boot {} number {}: outcome {}", name_, fact->id, fact->device, fact->boot,
             fact->number, static_cast<int>(taking.outcome));
   perform(std::move(effects));
@@ -283,6 +298,7 @@ void AgentNode::commit(const Transaction& transaction) {
     std::vector<std::int32_t> sizes;
     apply(now, &sizes);
     if (base_.failure.empty()) step(Committed{now.id, sizes});
+    if (plan_.small_log && base_.failure.empty() && life == life_ && core_) tell_usage();
   });
 }
 
@@ -291,6 +307,7 @@ void AgentNode::apply(const Transaction& transaction, std::vector<std::int32_t>*
   base_.say("{}: transaction of {} rows durable", name_, transaction.ops.size());
   if (!result.broken.empty()) return base_.fail("transaction: " + result.broken);
   checker_.applied(index_, branch_, store_, result);
+  dropped_durable_ += checker_.dropped(result);
   for (const Op& op : transaction.ops)
     if (const auto* insert = std::get_if<InsertEvents>(&op))
       for (EventIndex at = insert->first; at <= insert->last; at = at + 1) taken_.erase({insert->stream, at});

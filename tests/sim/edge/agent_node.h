@@ -37,6 +37,7 @@ class AgentNode {
   void perform(agent::Effects effects);
   void arm();
   void connect();
+  void tend();
   void tell_usage();
   void commit(const agent::Transaction& transaction);
   void apply(const agent::Transaction& transaction, std::vector<std::int32_t>* sizes);
@@ -62,6 +63,7 @@ class AgentNode {
   Instant armed_ = never;
   Duration skew_{0};
   std::uint64_t fence_count_ = 0;
+  std::uint64_t dropped_ = 0, dropped_durable_ = 0;  // by the log's bound, in this life
 };
 
 }  // namespace edgelog::sim::edge

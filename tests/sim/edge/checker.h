@@ -27,6 +27,8 @@ class Checker {
 
   // Agents: `agent` is an index; `branch` counts the lives of its log.
   void applied(int agent, int branch, const Store& store, const Store::Applied& result);
+  // How many events a bound dropped in it.
+  std::uint64_t dropped(const Store::Applied& result) const;
   void restored(int branch, const Store& image);
   void published(int agent, int branch, const Store& store, const agent::PublishBatch& effect, const Content& content);
   void fencing(int agent, const std::string& topic, ProducerId id) { fencing_[{agent, topic}].insert(id); }

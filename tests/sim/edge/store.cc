@@ -7,6 +7,13 @@ namespace edgelog::sim::edge {
 
 using namespace agent;
 
+namespace {
+
+constexpr std::int64_t empty_bytes = 8'192;  // tables and WAL
+constexpr std::int64_t event_overhead = 24;
+
+}  // namespace
+
 // One transaction over a store. Beliefs about what the core may ask for end in `broken`.
 struct Applying {
   Store& store;
@@ -247,6 +254,11 @@ bool Store::all_placed(std::size_t streams) const {
          std::all_of(streams_.begin(), streams_.end(), [](const auto& s) { return s.second.partition.value() >= 0; });
 }
 
-std::size_t Store::bytes() const { return batches_.size() * 4096 + events_.size() * 100; }
+std::int64_t Store::bytes() const {
+  std::int64_t bytes = empty_bytes;
+  for (const auto& [key, batch] : batches_) bytes += batch.row.bytes;
+  for (const auto& [key, event] : events_) bytes += event.row.bytes + event_overhead;
+  return bytes;
+}
 
 }  // namespace edgelog::sim::edge

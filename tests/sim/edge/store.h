@@ -60,7 +60,8 @@ class Store {
   };
   const std::map<ProducerId, Life>& lives() const { return lives_; }
   const std::vector<StoredBatch> published(agent::StreamId stream) const;
-  std::size_t bytes() const;
+  // On disk, without what deletions freed: as the real store tells it.
+  std::int64_t bytes() const;
   // What a bound may drop: never published, and not waiting to be numbered anew.
   std::vector<EventKey> droppable(const std::string& topic) const;
   // So many streams are, and each has its partition.

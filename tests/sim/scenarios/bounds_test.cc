@@ -39,6 +39,65 @@ TEST(Full, BlockTakesNothingUntilThereIsRoom) {
   EXPECT_TRUE(b.gaps.empty());
 }
 
+agent::Taken of_device(Bench& b, const std::string& device, std::int64_t number, agent::SourceKind kind) {
+  agent::Taken in;
+  in.kind = kind;
+  in.source = {"mqtt", device};
+  in.incarnation = "1";
+  in.number = number;
+  in.events.push_back({*b.core->stream("climate"), 40});
+  return in;
+}
+
+// What is blocked holds up all that comes behind it by its input: a ring need not, it sends again.
+TEST(Full, ARingWaitsAloneForItsStream) {
+  for (const auto when_full : {agent::WhenFull::drop_newest, agent::WhenFull::block}) {
+    Bench b;
+    b.config.defaults.bytes_max = 1'000;
+    b.config.defaults.when_full = when_full;
+    b.open();
+    while (b.take("climate").outcome == Outcome::taken) {
+    }
+    agent::Taken ring = of_device(b, "a", 1, agent::SourceKind::ring);
+    ring.can_wait = false;
+    EXPECT_EQ(b.take("climate", ring).outcome, Outcome::later);
+    EXPECT_EQ(b.take("doors").outcome, Outcome::taken);
+    b.connect();
+    const auto first =
+        std::find_if(b.batches.begin(), b.batches.end(), [](const auto& p) { return p.topic == "climate"; });
+    ASSERT_NE(first, b.batches.end());
+    b.answer(agent::PublishBatch(*first), 0, Offset{0});
+    EXPECT_EQ(b.take("climate", ring).outcome, Outcome::taken);
+  }
+}
+
+TEST(Full, AStreamThatBlocksDropsTheOldestForAnInputThatCannotWait) {
+  Bench b;
+  b.config.defaults.bytes_max = 1'000;
+  b.config.defaults.when_full = agent::WhenFull::block;
+  b.open();
+  for (int i = 0; i < 50; ++i) {
+    agent::Taken in;
+    in.can_wait = false;
+    ASSERT_EQ(b.take("climate", in).outcome, Outcome::taken);
+  }
+  ASSERT_FALSE(b.gaps.empty());
+  EXPECT_EQ(b.gaps.back().reason, agent::gap_reason::overflow);
+  while (b.take("climate").outcome == Outcome::taken) {
+  }
+  EXPECT_EQ(b.take("climate").outcome, Outcome::blocked) << "as before for who can";
+}
+
+TEST(Full, WhatNoStreamHasRoomForIsRefusedAndNotBlockedForEver) {
+  Bench b;
+  b.config.defaults.bytes_max = 1'000;
+  b.config.defaults.when_full = agent::WhenFull::block;
+  b.open();
+  agent::Taken in;
+  in.events.push_back({*b.core->stream("climate"), 1'001});
+  EXPECT_EQ(b.take("climate", in).outcome, Outcome::refused);
+}
+
 TEST(Full, ADiskShortOfSpaceTakesNothingUntilThereIsSomeAgain) {
   Bench b;
   b.open();
@@ -65,6 +124,24 @@ TEST(Full, TheWholeLogDropsFromTheStreamOfTheLeastPriority) {
   b.step(agent::Usage{13'000});
   ASSERT_FALSE(b.gone.empty());
   for (const auto& gone : b.gone) EXPECT_EQ(gone.topic, "climate");
+}
+
+TEST(Full, TheWholeLogDropsNothingMoreBeforeWhatItDroppedIsDurable) {
+  Bench b;
+  b.config.log_bytes_max = 12'800;
+  b.open();
+  for (int i = 0; i < 60; ++i) b.take("climate");
+  b.hold = true;
+  b.take("climate");
+  ASSERT_TRUE(b.is_held());
+  b.step(agent::Usage{13'000});
+  const std::uint64_t dropped = b.core->counts().events_dropped;
+  EXPECT_GT(dropped, 0U);
+  b.step(agent::Usage{13'000});  // a second later, the disk is slow
+  EXPECT_EQ(b.core->counts().events_dropped, dropped);
+  b.release();
+  b.step(agent::Usage{13'000});
+  EXPECT_GT(b.core->counts().events_dropped, dropped) << "it was not enough";
 }
 
 TEST(Refused, WhatIsTooLargeIsHalvedThenSetAside) {
@@ -184,6 +261,28 @@ TEST(Disk, AFullOneIsTriedAgainWithTheSameTransaction) {
   b.release();
   EXPECT_TRUE(b.core->all_durable());
   EXPECT_TRUE(b.store.stream("climate") != nullptr);
+}
+
+TEST(Gaps, DevicesThatTakeTurnsMakeOneEach) {
+  Bench b;
+  b.config.defaults.bytes_max = 1'000;
+  b.config.defaults.when_full = agent::WhenFull::drop_newest;
+  agent::StreamSettings gaps = b.config.defaults;
+  gaps.bytes_max = 1 << 20;
+  b.config.streams["edgelog.gaps"] = gaps;
+  b.open();
+  while (b.take("climate").outcome == Outcome::taken) {
+  }
+  const auto rows = [&] { return b.store.stream("edgelog.gaps")->next.value(); };
+  const std::int64_t before = rows();
+  for (std::int64_t number = 1; number <= 10; ++number)
+    for (int device = 0; device < 40; ++device)
+      ASSERT_EQ(
+          b.take("climate", of_device(b, "d" + std::to_string(device), number, agent::SourceKind::numbered)).outcome,
+          Outcome::dropped);
+  b.pass(seconds(1));
+  EXPECT_EQ(rows() - before, 40);
+  EXPECT_EQ(b.gaps.back().count, 10);
 }
 
 }  // namespace

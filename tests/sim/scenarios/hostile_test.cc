@@ -58,7 +58,7 @@ TEST(Age, WhatIsTooOldIsDroppedByNameAlsoWithoutTheCloud) {
   EXPECT_EQ(b.gaps.back().last, EventIndex{59}) << "the three that came a minute later are young";
 }
 
-TEST(Age, WhatAnEarlierOpeningTookGoesByAConfirmedClock) {
+TEST(Age, WhatAnEarlierOpeningTookIsAsOldAsThisOneIs) {
   Bench b;
   b.config.defaults.age_max = seconds(100);
   b.open();
@@ -66,12 +66,26 @@ TEST(Age, WhatAnEarlierOpeningTookGoesByAConfirmedClock) {
   b.crash();
   b.pass_down(seconds(200));
   b.open(8);
-  b.connect();  // told once: it may be what is retained
-  b.pass(seconds(11));
-  b.list();
-  b.pass(seconds(11));
+  for (int i = 0; i < 9; ++i) b.pass(seconds(11));
+  EXPECT_TRUE(b.gone.empty());
+  for (int i = 0; i < 2; ++i) b.pass(seconds(11));
   ASSERT_FALSE(b.gaps.empty());
   EXPECT_EQ(b.gaps[0].reason, agent::gap_reason::age);
+  EXPECT_EQ(b.gaps.back().last, EventIndex{59});
+}
+
+// It boots in the year of its image, takes events, loses power, and meets the cloud and a right clock later.
+TEST(Age, AClockThatWasYearsBehindDropsNothing) {
+  Bench b;
+  b.wall_offset = WallMillis{-3 * year_ms};
+  b.open();
+  for (int i = 0; i < 40; ++i) b.take("climate");
+  b.crash();
+  b.wall_offset = WallMillis{0};
+  b.open(8);
+  go_live(b);
+  b.pass(seconds(11));
+  EXPECT_TRUE(b.gaps.empty()) << "minutes old, whatever their timestamps say";
 }
 
 TEST(Time, AFloorFromTheFutureIsLeftWhenTheCloudShowsIt) {
@@ -92,6 +106,21 @@ void tell_time(Bench& b, WallMillis time) {
   uplink::Answers answers;
   answers.gateway_time = time;
   b.step(answers);
+}
+
+// One event by a right clock, and one by a clock that is years ahead, go into one batch.
+TEST(Time, ABatchOfMixedStampsIsNotPublishedWithThem) {
+  Bench b;
+  b.open();
+  b.take("climate");
+  b.wall_offset = WallMillis{10 * year_ms};
+  b.take("climate");
+  b.crash();
+  b.wall_offset = WallMillis{0};
+  b.open(8);
+  go_live(b);
+  EXPECT_FALSE(b.fences.empty()) << "how old it is nobody knows: it is looked for";
+  for (const auto& batch : b.batches) EXPECT_LT(batch.batch.newest, b.cloud_time() + milliseconds(year_ms));
 }
 
 TEST(Time, AGatewayThatWasAheadIsNotBelievedForEver) {

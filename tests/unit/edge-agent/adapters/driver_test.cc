@@ -4,17 +4,20 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <deque>
 #include <filesystem>
 #include <fstream>
 #include <utility>
 
+#include "common/base/prng.h"
 #include "common/record/batch.h"
 #include "common/uplink/names.h"
 #include "edge-agent/adapters/agent_config.h"
 #include "edge-agent/adapters/json_parser.h"
 #include "edge-agent/adapters/log_apply.h"
+#include "edge-agent/agent/gap_record.h"
 #include "edge-agent/agent/intake.h"
 
 namespace edgelog::agent {
@@ -37,6 +40,7 @@ class DirectLog : public EventLog {
         result.status = Error{Code::full, "disk full"};
       else
         result.status = writer->apply(*work, result);
+      EXPECT_TRUE(store->tend());
       for (const Run& run : work->runs) seen.push_back(run);
       result.work = std::move(*work);
       done(std::move(result));
@@ -45,7 +49,7 @@ class DirectLog : public EventLog {
   void read_batch(StreamId stream, EventIndex first, std::function<void(Result<Buffer>)> done) override {
     jobs.push_back([this, stream, first, done = std::move(done)] { done(store->read_batch(stream, first)); });
   }
-  LogUsage usage() const override { return {1 << 20, 1 << 30}; }
+  LogUsage usage() const override { return {store->bytes(), 1 << 30}; }
   bool run_one() {
     if (jobs.empty()) return false;
     auto job = std::move(jobs.front());
@@ -100,19 +104,26 @@ struct Bench {
     folder = name;
     log = std::make_unique<DirectLog>(folder);
     config.agent = "edge-1";
+    open(mapping, config);
+  }
+  ~Bench() { std::filesystem::remove_all(folder); }
+
+  // A process on the log as it is.
+  void open(const std::string& mapping, const Config& config, bool dead_letters = true, std::uint64_t seed = 42) {
+    intake.reset();
     auto rows = log->store->read_all();
     EXPECT_TRUE(rows);
     driver = std::make_unique<Driver>(
-        config, std::move(*rows), 42, false, "test",
+        config, std::move(*rows), seed, false, "test",
         DriverPorts{*log, uplink, [this] { return moment; }, [this](Instant at) { wake_at = at; }});
     driver->add_input("site", inlet);
     auto loaded = find_mapping(mapping);
     EXPECT_TRUE(loaded);
-    intake = std::make_unique<Intake>(IntakeOptions{"site", "site-a", "edge-1", 64 << 10, true}, std::move(*loaded),
-                                      *driver, [this](Bytes d, JsonObject& o) { return parser.parse(d, o); });
+    intake =
+        std::make_unique<Intake>(IntakeOptions{"site", "site-a", "edge-1", 64 << 10, dead_letters}, std::move(*loaded),
+                                 *driver, [this](Bytes d, JsonObject& o) { return parser.parse(d, o); });
     settle();
   }
-  ~Bench() { std::filesystem::remove_all(folder); }
 
   Outcome deliver(const std::string& topic, const std::string& payload, bool retained = false) {
     const Outcome outcome = intake->deliver(topic, as_bytes(payload), retained);
@@ -219,6 +230,38 @@ TEST(Driver, AFullDiskHoldsAndGoesOn) {
   EXPECT_EQ(b.log->store->read_all()->events.size() + b.log->store->read_all()->batches.size() * 2, 2u);
 }
 
+// Random text: what lies on disk is about as large as what was taken.
+std::string noise(Prng& random, std::size_t bytes) {
+  std::string text;
+  while (text.size() < bytes) text += static_cast<char>('!' + random.below(90));
+  std::replace(text.begin(), text.end(), '"', '\'');
+  std::replace(text.begin(), text.end(), '\\', '/');
+  return text;
+}
+
+// The file of a database never shrinks: it is no measure of what is in it.
+TEST(Driver, ALogThatReachedItsBoundKeepsWhatFits) {
+  Config config;
+  config.log_bytes_max = 16 << 20;
+  Bench b("plain-json", config);
+  Prng random(1);
+  const auto tend = [&] {
+    b.driver->tend();
+    b.settle(seconds(1));
+  };
+  for (int i = 0; i < 3'000; ++i) {
+    b.deliver("events/doors/front", R"({"x":")" + noise(random, 8'000) + "\"}");
+    if (i % 16 == 0) tend();
+  }
+  for (int i = 0; i < 5; ++i) tend();
+  const std::uint64_t dropped = b.driver->core().counts().events_dropped;
+  EXPECT_GT(dropped, 100u);
+  for (int i = 0; i < 60; ++i) tend();
+  EXPECT_EQ(b.driver->core().counts().events_dropped, dropped) << "nothing came, and nothing had to go";
+  EXPECT_LT(dropped, 2'000u) << "16 MiB, of which the WAL takes 5, hold more than 1,000 events of 8 KiB";
+  EXPECT_LE(b.log->store->bytes(), config.log_bytes_max);
+}
+
 TEST(Driver, ARingIsConfirmedOnceItIsDurable) {
   Bench b("edgelog-devices");
   const auto event = [](int n) {
@@ -252,6 +295,60 @@ TEST(Driver, WhatTheCoreRefusesBecomesADeadLetterUnderItsNumber) {
   EXPECT_EQ(b.driver->core().counts().gaps, 0u);
 }
 
+// Its gap and its number are part of the transaction behind the one that is under way.
+TEST(Driver, ALineThatWasDroppedIsToldOfOnceItsGapIsDurable) {
+  Config config;
+  config.agent = "edge-1";
+  config.defaults.bytes_max = 500;
+  config.defaults.when_full = WhenFull::drop_newest;
+  Bench b("plain-json", config);
+  const auto event = [](int n) {
+    return R"({"boot":1,"n":)" + std::to_string(n) + R"(,"x":")" + std::string(300, 'x') + "\"}";
+  };
+  EXPECT_EQ(b.deliver("events/doors/front", event(1)), Outcome::taken);
+  b.advance(seconds(1));
+  b.driver->wake();
+  ASSERT_EQ(b.log->jobs.size(), 1u);
+  EXPECT_EQ(b.deliver("events/doors/front", event(2)), Outcome::dropped);
+  b.driver->when_durable(b.inlet, 2);
+  b.log->run_one();
+  EXPECT_EQ(b.inlet.durable_through, 0u) << "a crash now forgets the gap";
+  b.settle();
+  EXPECT_EQ(b.inlet.durable_through, 2u);
+  const auto rows = b.log->store->read_all();
+  ASSERT_EQ(rows->sources.size(), 1u);
+  EXPECT_EQ(rows->sources[0].last, 2);
+}
+
+TEST(Driver, ABatchThatIsReadAfterAReconnectIsPublishedOnce) {
+  Config config;
+  config.agent = "edge-1";
+  Bench b("plain-json", config);
+  b.deliver("events/doors/front", R"({"open":true})");
+  b.settle();
+  b.driver->connected();
+  b.list_topics({"doors"});
+  b.settle();
+  b.open("plain-json", config, true, 43);  // its bytes are on disk only
+  b.uplink.sent.clear();
+  b.driver->connected();
+  b.list_topics({"doors"});
+  const std::size_t reads = b.log->jobs.size();
+  ASSERT_GT(reads, 0u);
+  b.driver->disconnected();
+  b.driver->connected();
+  b.list_topics({"doors"});
+  ASSERT_GT(b.log->jobs.size(), reads) << "it is read once more, for the session that there is now";
+  const auto published = [&] {
+    return std::count_if(b.uplink.sent.begin(), b.uplink.sent.end(),
+                         [](const Sent& sent) { return sent.topic == uplink::up_topic("edge-1", "doors"); });
+  };
+  ASSERT_EQ(published(), 0);
+  while (b.log->run_one()) {
+  }
+  EXPECT_EQ(published(), 1);
+}
+
 TEST(Driver, WhatIsNoEventBecomesADeadLetter) {
   Bench b("edgelog-devices");
   const std::pair<const char*, std::string> bad[] = {
@@ -282,6 +379,44 @@ TEST(Driver, WhatIsNoEventBecomesADeadLetter) {
   EXPECT_EQ(reasons,
             (std::vector<std::string>{"not valid JSON", "not valid UTF-8", "too large", "no rule for this topic",
                                       "wrong type", "no rule for this payload", "wrong type"}));
+}
+
+// It is told where it stands, or it sends its oldest messages for ever.
+TEST(Driver, ARingOfWhichNothingWasTakenYetIsConfirmed) {
+  Bench b("edgelog-devices");
+  EXPECT_EQ(b.deliver("site/d1/event", R"({"boot":1,"n":1,"kind":"toaster"})"), Outcome::taken);
+  b.settle();
+  EXPECT_EQ(b.inlet.confirmed, R"(d1 {"boot":1,"through":1})");
+  EXPECT_EQ(b.intake->confirm_topic("d1"), "site/d1/event/confirm");
+  EXPECT_EQ(b.deliver("site/d2/event", R"({"boot":7,"confirmed":2,"lost":9})"), Outcome::taken);
+  b.settle();
+  EXPECT_EQ(b.inlet.confirmed, R"(d2 {"boot":7,"through":9})");
+  EXPECT_EQ(b.intake->confirm_topic("d2"), "site/d2/event/confirm");
+}
+
+TEST(Driver, ARingGoesOnBehindWhatNoDeadLetterIsMadeOf) {
+  Config config;
+  config.agent = "edge-1";
+  Bench b("edgelog-devices", config);
+  b.open("edgelog-devices", config, false, 43);
+  EXPECT_EQ(b.deliver("site/d1/event", R"({"boot":1,"n":1,"kind":"toaster"})"), Outcome::taken);
+  b.settle();
+  EXPECT_EQ(b.inlet.confirmed, R"(d1 {"boot":1,"through":1})");
+  config.event_bytes_max = 100;  // a dead letter is larger
+  b.open("edgelog-devices", config, true, 44);
+  EXPECT_EQ(b.deliver("site/d1/event", R"({"boot":1,"n":2,"kind":"toaster"})"), Outcome::taken);
+  b.settle();
+  EXPECT_EQ(b.inlet.confirmed, R"(d1 {"boot":1,"through":2})");
+  EXPECT_EQ(b.driver->core().counts().events_taken, 0u);
+}
+
+TEST(DeadLetter, ADetailIsCutBetweenTwoCharacters) {
+  std::string detail = "x";
+  for (int i = 0; i < 50'000; ++i) detail += "\xc3\xa4";
+  const std::string value = dead_letter_value({"edge-1", "site", "t", "no valid stream", detail, {}});
+  EXPECT_TRUE(is_utf8(value));
+  EXPECT_LT(value.size(), 400u);
+  EXPECT_NE(value.find("\"detail\":\"x\xc3\xa4"), std::string::npos);
 }
 
 // tests/golden/edge-agent/mappings.txt: deliveries, and what each mapping that ships makes of them.
