@@ -389,10 +389,9 @@ Status PartitionRecovery::walk_segment(std::size_t number) {
 // The log does not go on as it should. Past what was durable that is the trace of a crash, and cut; below it is damage.
 Status PartitionRecovery::end_here(std::size_t number, const disklog::WalkResult& at, std::uint64_t file_size) {
   Segment& segment = log_.segments[number];
-  const std::string why = at.stop == disklog::WalkStop::bad ? at.why
-                          : at.stop == disklog::WalkStop::enough
-                              ? "a batch that goes beyond the next one, or of an earlier life"
-                              : "ends too early";
+  const std::string why = at.stop == disklog::WalkStop::bad      ? at.why
+                          : at.stop == disklog::WalkStop::enough ? "a batch that does not belong there"
+                                                                 : "ends too early";
   if (log_.end < durable_ || vouched(segment) || at.position < covered(segment) || lacks_a_round()) {
     log_.damage(fmt::format("{} at byte {}: {} (durable up to offset {})", log_.segment_path(segment.info), at.position,
                             why, durable_.value()));

@@ -98,10 +98,11 @@ std::optional<int> read_config(int argc, const char* const* argv, GatewayConfig&
       .range = {seconds(1).value(), seconds(100LL * 365 * 86'400).value()};
   settings
       .add("replication", config.replication,
-           "replicas of topics that are made, for which so many brokers are waited; -1: the cluster's "
-           "default.replication.factor",
-           "a single broker works by itself; where there are three, 3 (min.insync.replicas is 2 then), since a topic "
-           "keeps what it was made with")
+           "replicas of topics that are made, for which so many brokers are waited; -1: 3 where there are three "
+           "brokers, "
+           "the cluster's default.replication.factor where there are fewer",
+           "a single broker works by itself; on a cluster of three, 3 does not take the first one for all; "
+           "min.insync.replicas is 2 from 3 on")
       .range = {-1, 32};
   settings
       .add("batch_bytes_max", config.batch_bytes_max, "the largest batch that is passed on",

@@ -59,7 +59,7 @@ std::vector<std::pair<std::string, std::string>> settings_to_create(bool compact
   }
   // Where the cluster chooses the replicas, it may choose one: with two that have to be in sync nothing could be
   // written then.
-  if (expected.replication >= 3) out.emplace_back("min.insync.replicas", "2");
+  if (expected.replication >= safe_replication) out.emplace_back("min.insync.replicas", "2");
   return out;
 }
 
@@ -67,7 +67,7 @@ std::vector<std::string> judge_topic(const std::string& topic, const SettingsMap
                                      const TopicShape& shape, const ExpectedSettings& expected) {
   std::vector<std::string> out;
   const std::size_t replicas_wanted = expected.replication > 0 ? static_cast<std::size_t>(expected.replication)
-                                                               : std::min<std::size_t>(3, shape.brokers);
+                                                               : std::min<std::size_t>(safe_replication, shape.brokers);
   if (shape.replicas > 0 && shape.replicas < replicas_wanted)
     out.push_back(fmt::format("topic {}: {} of {} replicas: what only these have is lost with them", topic,
                               shape.replicas, replicas_wanted));

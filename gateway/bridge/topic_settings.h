@@ -12,6 +12,7 @@
 namespace edgelog::gateway {
 
 inline constexpr std::int16_t replication_of_cluster = -1;  // by its default.replication.factor
+inline constexpr std::int16_t safe_replication = 3;         // one may be away, and two are in sync
 
 using SettingsMap = std::map<std::string, std::string>;
 

@@ -121,6 +121,9 @@ void Topics::create_missing() {
   step_ = Step::creating;
   const auto& there = client_.metadata().topics();
   std::vector<std::string> missing;
+  ExpectedSettings wanted = expected();
+  if (wanted.replication < 1 && client_.metadata().brokers().size() >= safe_replication)
+    wanted.replication = safe_replication;
   wire::CreateTopicsRequest request;
   request.timeout_ms = wire::Millis{static_cast<std::int32_t>(to_millis(step_timeout))};
   const auto add = [&](const std::string& name, std::int32_t partitions, bool compacted) {
@@ -129,8 +132,8 @@ void Topics::create_missing() {
     auto& topic = request.topics.emplace_back();
     topic.name = name;
     topic.num_partitions = partitions;
-    topic.replication_factor = config_.replication;
-    for (auto& [key, value] : settings_to_create(compacted, expected())) topic.configs.push_back({key, value});
+    topic.replication_factor = wanted.replication;
+    for (auto& [key, value] : settings_to_create(compacted, wanted)) topic.configs.push_back({key, value});
   };
   for (const TopicRule& rule : config_.rules)
     if (rule.partitions > 0) add(rule.pattern, rule.partitions, false);

@@ -89,8 +89,14 @@ inline void write_everything(const LogOptions& options) {
   later.first = EventIndex{150};
   of_gaps.stream = StreamId{3};
   of_gaps.origin = ProducerId{99};
-  const GapRow gap{
-      EventIndex{0}, WallMillis{4}, {"overflow", "doors", ProducerId{77}, EventIndex{1}, EventIndex{2}, 2}};
+  Gap lost;
+  lost.reason = gap_reason::overflow;
+  lost.stream = "doors";
+  lost.origin = ProducerId{77};
+  lost.first = EventIndex{1};
+  lost.last = EventIndex{2};
+  lost.count = 2;
+  const GapRow gap{EventIndex{0}, WallMillis{4}, lost};
   log.commit({PutMeta{{3, 9}}, PutStream{row}, PutStream{gaps}, PutOrigin{origin}, PutOrigin{later}, PutOrigin{of_gaps},
               PutProducer{{stream, ProducerId{78}}}, PutGap{gap}, PutSource{{{"mqtt", "d"}, "7", 5, 9}},
               PutRecent{{{"mqtt", "e"}, 3, 5, 77}}, InsertEvents{stream, EventIndex{0}, EventIndex{149}},

@@ -160,6 +160,16 @@ TEST_F(TopicsTest, LeavesTheReplicasToTheClusterByDefault) {
   EXPECT_EQ(told.back().topics.size(), 3u);
 }
 
+TEST_F(TopicsTest, TakesThreeReplicasWhereThreeBrokersAre) {
+  log.add_broker();
+  log.add_broker();
+  start(replication_of_cluster);
+  run(seconds(3));
+  ASSERT_EQ(made.size(), 4u);
+  EXPECT_EQ(made["doors"].first, 3);
+  EXPECT_EQ(made["doors"].second, 6u) << "with min.insync.replicas";
+}
+
 // The first of three brokers is there a second before the others; what is made then stays as it is.
 TEST_F(TopicsTest, WaitsForTheBrokersThatItsReplicasNeed) {
   start(3);
