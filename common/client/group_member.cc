@@ -1,6 +1,7 @@
 #include "common/client/group_member.h"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "common/base/log.h"
@@ -72,18 +73,27 @@ void GroupMember::look() {
 void GroupMember::join() {
   state_ = State::joining;
   next_ = never;
-  metadata_ = events_.metadata();
   wire::JoinGroupRequest request;
   request.group_id = options_.group;
   request.session_timeout_ms = millis(options_.session_timeout);
   request.rebalance_timeout_ms = millis(options_.rebalance_timeout);
   request.member_id = member_id_;
   request.protocol_type = options_.protocol_type;
-  request.protocols.push_back({options_.protocol, Bytes(metadata_)});
-  client_.ask<wire::JoinGroupResponse>(coordinator_, Way::group, std::move(request), wait_for_others(options_),
-                                       [this, turn = ++turn_](ErrorCode error, wire::JoinGroupResponse& response) {
-                                         if (current(turn)) joined(error, response);
-                                       });
+  // The callback owns what the request refers to: it may wait for its connection while another join is made.
+  const auto metadata = std::make_shared<const Buffer>(events_.metadata());
+  request.protocols.push_back({options_.protocol, Bytes(*metadata)});
+  client_.ask<wire::JoinGroupResponse>(
+      coordinator_, Way::group, std::move(request), wait_for_others(options_),
+      [this, metadata, at = coordinator_, turn = ++turn_](ErrorCode error, wire::JoinGroupResponse& response) {
+        if (current(turn)) return joined(error, response);
+        if (error == ErrorCode::none && response.error_code == ErrorCode::none) take_back(at, response.member_id);
+      });
+}
+
+// Of a join that was answered after leave(): nobody would serve what this member is given. Its own good-bye may
+// have been dropped, or have gone out without an id.
+void GroupMember::take_back(NodeId coordinator, const std::string& member_id) {
+  if (member_id != member_id_) say_goodbye(coordinator, member_id, [] {});
 }
 
 void GroupMember::joined(ErrorCode error, wire::JoinGroupResponse& response) {
@@ -107,16 +117,16 @@ void GroupMember::joined(ErrorCode error, wire::JoinGroupResponse& response) {
 
 void GroupMember::sync(std::map<std::string, Buffer> assignments) {
   state_ = State::syncing;
-  assignments_ = std::move(assignments);
+  const auto owned = std::make_shared<const std::map<std::string, Buffer>>(std::move(assignments));
   wire::SyncGroupRequest request;
   request.group_id = options_.group;
   request.generation_id = generation_;
   request.member_id = member_id_;
   request.protocol_type = options_.protocol_type;
   request.protocol_name = protocol_name_;
-  for (const auto& [id, bytes] : assignments_) request.assignments.push_back({id, Bytes(bytes)});
+  for (const auto& [id, bytes] : *owned) request.assignments.push_back({id, Bytes(bytes)});
   client_.ask<wire::SyncGroupResponse>(coordinator_, Way::group, std::move(request), wait_for_others(options_),
-                                       [this, turn = ++turn_](ErrorCode error, wire::SyncGroupResponse& response) {
+                                       [this, owned, turn = ++turn_](ErrorCode error, wire::SyncGroupResponse& response) {
                                          if (!current(turn)) return;
                                          if (error == ErrorCode::none) error = response.error_code;
                                          if (error != ErrorCode::none) return failed(error);
@@ -182,13 +192,17 @@ void GroupMember::leave(std::function<void()> done) {
   state_ = State::idle;
   next_ = session_end_ = never;
   if (!known) return done();
+  failures_ = 0;
+  // Who comes back comes as a new member.
+  say_goodbye(coordinator_, std::exchange(member_id_, {}), std::move(done));
+}
+
+void GroupMember::say_goodbye(NodeId coordinator, const std::string& member_id, std::function<void()> done) {
   wire::LeaveGroupRequest request;
   request.group_id = options_.group;
-  request.member_id = member_id_;
-  request.members.push_back({member_id_, std::nullopt, std::nullopt});
-  member_id_.clear();  // who comes back comes as a new member
-  failures_ = 0;
-  client_.ask<wire::LeaveGroupResponse>(coordinator_, Way::group, std::move(request), leave_timeout,
+  request.member_id = member_id;
+  request.members.push_back({member_id, std::nullopt, std::nullopt});
+  client_.ask<wire::LeaveGroupResponse>(coordinator, Way::group, std::move(request), leave_timeout,
                                         [done = std::move(done)](ErrorCode, wire::LeaveGroupResponse&) { done(); });
 }
 

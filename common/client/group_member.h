@@ -54,6 +54,8 @@ class GroupMember {
 
   void look();
   void join();
+  void take_back(NodeId coordinator, const std::string& member_id);
+  void say_goodbye(NodeId coordinator, const std::string& member_id, std::function<void()> done);
   void joined(wire::ErrorCode error, wire::JoinGroupResponse& response);
   void sync(std::map<std::string, Buffer> assignments);
   void beat();
@@ -74,8 +76,6 @@ class GroupMember {
   std::string member_id_;
   std::string protocol_name_;
   std::int32_t generation_ = -1;
-  Buffer metadata_;
-  std::map<std::string, Buffer> assignments_;
   Instant next_ = never;         // pause's end, next heartbeat
   Instant session_end_ = never;  // `never`: nothing is assigned
   std::uint32_t failures_ = 0;

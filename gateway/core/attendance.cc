@@ -32,6 +32,13 @@ void Attendance::judge() {
   absent_at_ = never;
 }
 
-bool Attendance::wanted(Instant now) const { return wanted_ && !ended_ && now < absent_at_; }
+// What has passed is no deadline any more: whoever sleeps until it would not sleep again.
+bool Attendance::wanted(Instant now) {
+  if (now >= absent_at_) {
+    wanted_ = false;
+    absent_at_ = never;
+  }
+  return wanted_ && !ended_;
+}
 
 }  // namespace edgelog::gateway

@@ -18,8 +18,9 @@ class Attendance {
   // This process ends: never again.
   void end() { ended_ = true; }
 
-  bool wanted(Instant now) const;
-  // When wanted() changes by itself.
+  // Asked at deadline() too: an absence ends with it.
+  bool wanted(Instant now);
+  // When wanted() changes by itself; `never` once it has.
   Instant deadline() const { return wanted_ && !ended_ ? absent_at_ : never; }
 
  private:
@@ -27,7 +28,7 @@ class Attendance {
 
   const Duration absence_max_;
   bool connected_ = false, list_taken_ = false, filters_refused_ = false, ended_ = false;
-  bool wanted_ = false;        // but for absent_at_
+  bool wanted_ = false;
   Instant absent_at_ = never;  // disconnected, or connected again and not able yet: for how long it is borne
 };
 

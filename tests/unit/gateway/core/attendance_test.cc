@@ -31,6 +31,7 @@ TEST_F(AttendanceTest, LeavesWhenMqttWasAwayForAWhileAndComesBackWithIt) {
   EXPECT_TRUE(attendance.wanted(now + seconds(9)));
   EXPECT_EQ(attendance.deadline(), now + seconds(10));
   EXPECT_FALSE(attendance.wanted(now + seconds(10)));
+  EXPECT_EQ(attendance.deadline(), never);
   now = now + seconds(20);
   attendance.connected();
   EXPECT_FALSE(attendance.wanted(now));
@@ -47,6 +48,18 @@ TEST_F(AttendanceTest, AConnectionThatComesAndGoesIsNone) {
   attendance.connected();
   attendance.list_answered(true);
   EXPECT_TRUE(attendance.wanted(now + seconds(30)));
+}
+
+// A deadline that has passed and stays one keeps its driver awake for as long as the outage lasts.
+TEST_F(AttendanceTest, AnAbsenceThatIsOverIsNoDeadline) {
+  join();
+  attendance.disconnected(now);
+  now = attendance.deadline();
+  EXPECT_FALSE(attendance.wanted(now));
+  EXPECT_EQ(attendance.deadline(), never);
+  attendance.connected();
+  attendance.disconnected(now + seconds(1));
+  EXPECT_EQ(attendance.deadline(), never);
 }
 
 TEST_F(AttendanceTest, WhatTheServerRefusesKeepsItOut) {
