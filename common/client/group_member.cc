@@ -125,17 +125,18 @@ void GroupMember::sync(std::map<std::string, Buffer> assignments) {
   request.protocol_type = options_.protocol_type;
   request.protocol_name = protocol_name_;
   for (const auto& [id, bytes] : *owned) request.assignments.push_back({id, Bytes(bytes)});
-  client_.ask<wire::SyncGroupResponse>(coordinator_, Way::group, std::move(request), wait_for_others(options_),
-                                       [this, owned, turn = ++turn_](ErrorCode error, wire::SyncGroupResponse& response) {
-                                         if (!current(turn)) return;
-                                         if (error == ErrorCode::none) error = response.error_code;
-                                         if (error != ErrorCode::none) return failed(error);
-                                         state_ = State::member;
-                                         failures_ = 0;
-                                         next_ = timer_.now() + options_.heartbeat;
-                                         session_end_ = timer_.now() + options_.session_timeout;
-                                         events_.assigned(response.assignment);
-                                       });
+  client_.ask<wire::SyncGroupResponse>(
+      coordinator_, Way::group, std::move(request), wait_for_others(options_),
+      [this, owned, turn = ++turn_](ErrorCode error, wire::SyncGroupResponse& response) {
+        if (!current(turn)) return;
+        if (error == ErrorCode::none) error = response.error_code;
+        if (error != ErrorCode::none) return failed(error);
+        state_ = State::member;
+        failures_ = 0;
+        next_ = timer_.now() + options_.heartbeat;
+        session_end_ = timer_.now() + options_.session_timeout;
+        events_.assigned(response.assignment);
+      });
 }
 
 void GroupMember::beat() {

@@ -284,7 +284,9 @@ struct MqttClient::State : std::enable_shared_from_this<MqttClient::State> {
       which = fmt::format("{} of {} refused, such as {} (reason {:#x})", refused.size(), filters.size(),
                           refused.begin()->first, refused.begin()->second);
     if (!which.empty()) LOG(warning, "mqtt {}: subscriptions: {}", options.client_id, which);
-    if (handlers.refused) handlers.refused(which);
+    std::vector<std::string> all;
+    for (const auto& [filter, reason] : refused) all.push_back(filter);
+    if (handlers.refused) handlers.refused(which, all);
   }
 
   void ask_again() {

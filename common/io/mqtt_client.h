@@ -57,9 +57,9 @@ struct MqttHandlers {
   // for what was in flight when the connection broke. 0x10, nobody subscribes, comes as 0: Paho C 1.3.12
   // hands reason codes on for failures only. That no gateway is there shows in answers that do not come.
   std::function<void(std::uint64_t ticket, int reason)> published;
-  // Whenever that changes, and after `connected`: the subscriptions that the server refuses, in a sentence;
-  // empty: none any more. They are asked for again twice a minute.
-  std::function<void(const std::string& which)> refused;
+  // Whenever that changes, and after `connected`: the subscriptions that the server refuses, in a sentence and
+  // each; empty: none any more. They are asked for again twice a minute.
+  std::function<void(const std::string& which, const std::vector<std::string>& filters)> refused;
 };
 
 struct MqttCounters {

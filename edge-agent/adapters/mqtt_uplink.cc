@@ -24,7 +24,9 @@ MqttUplink::MqttUplink(io::Loop& loop, io::MqttOptions options, const std::strin
     trouble_ = reason.empty() ? "disconnected" : reason;
     if (was_connected) driver_->disconnected();
   };
-  handlers.refused = [this](const std::string& which) { refused_ = which.empty() ? "" : "subscriptions: " + which; };
+  handlers.refused = [this](const std::string& which, const std::vector<std::string>&) {
+    refused_ = which.empty() ? "" : "subscriptions: " + which;
+  };
   handlers.message = [this](const io::MqttMessage& message) {
     if (!driver_->uplink_message(message.topic, message.payload)) ++unknown_messages_;
   };

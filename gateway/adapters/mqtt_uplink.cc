@@ -31,7 +31,9 @@ void MqttUplink::open() {
     if (const auto sent = sent_.extract(ticket)) events_->acknowledged(sent.mapped(), reason);
     events_->room();
   };
-  handlers.refused = [this](const std::string& which) { events_->filters_refused(which); };
+  handlers.refused = [this](const std::string& which, const std::vector<std::string>& filters) {
+    events_->filters_refused(which, filters);
+  };
   handlers.message = [this](io::MqttMessage message) {
     UplinkMessage out{std::move(message.topic), std::move(message.payload), {}};
     for (auto& [name, value] : message.properties)

@@ -1,6 +1,7 @@
 #include "gateway/bridge/bridge.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <utility>
 
@@ -26,7 +27,14 @@ std::size_t plain_bytes_max(std::int64_t batch_bytes_max) {
   return std::max(ReaderConfig{}.plain_bytes_max, 4 * static_cast<std::size_t>(batch_bytes_max));
 }
 
+constexpr std::array<std::string_view, 2> shard_kinds{"up", "look"};
+
 std::string filter(std::string_view kind, std::uint32_t shard) { return fmt::format("edgelog/1/{}/{}/#", kind, shard); }
+
+bool is_of_a_shard(const std::string& filter) {
+  return std::any_of(shard_kinds.begin(), shard_kinds.end(),
+                     [&](std::string_view kind) { return filter.starts_with(fmt::format("edgelog/1/{}/", kind)); });
+}
 
 }  // namespace
 
@@ -122,6 +130,7 @@ void Bridge::connected() {
   list_retry_at_ = {};
   feed(SessionStarted{});
   topics_.start();  // the server may have forgotten the list
+  schedule();
 }
 
 void Bridge::disconnected(const std::string& reason) {
@@ -140,9 +149,10 @@ void Bridge::acknowledged(const std::string& topic, int reason) {
   schedule();
 }
 
-void Bridge::filters_refused(const std::string& which) {
+// Without the fleet's filters a gateway serves its shards as well as any other.
+void Bridge::filters_refused(const std::string& which, const std::vector<std::string>& filters) {
   events_.state("mqtt subscriptions", which);
-  attendance_.filters_refused(!which.empty());
+  attendance_.filters_refused(std::any_of(filters.begin(), filters.end(), is_of_a_shard));
   attend();
   schedule();
 }
@@ -253,10 +263,10 @@ void Bridge::publish_list() {
 }
 
 void Bridge::perform(const Subscribe& effect) {
-  for (const char* kind : {"up", "look"}) ports_.uplink.subscribe(filter(kind, effect.shard));
+  for (const auto kind : shard_kinds) ports_.uplink.subscribe(filter(kind, effect.shard));
 }
 void Bridge::perform(const Unsubscribe& effect) {
-  for (const char* kind : {"up", "look"}) ports_.uplink.unsubscribe(filter(kind, effect.shard));
+  for (const auto kind : shard_kinds) ports_.uplink.unsubscribe(filter(kind, effect.shard));
 }
 void Bridge::perform(const Reconnect&) {
   LOG(warning, "this process slept: the MQTT session begins anew");

@@ -60,7 +60,7 @@ class Bridge final : public UplinkEvents {
   void message(UplinkMessage message) override;
   void room() override;
   void acknowledged(const std::string& topic, int reason) override;
-  void filters_refused(const std::string& which) override;
+  void filters_refused(const std::string& which, const std::vector<std::string>& filters) override;
 
   const BridgeMetrics& metrics() const { return metrics_; }
   const CoreMetrics& core_metrics() const { return core_.metrics(); }

@@ -1,6 +1,7 @@
 #pragma once
 // The MQTT side as the bridge sees it; gateway/adapters has the real one. Owner's thread only.
 #include <string>
+#include <vector>
 
 #include "common/base/bytes.h"
 
@@ -37,8 +38,8 @@ class UplinkEvents {
   virtual void room() = 0;  // a place in the send window is free again
   // The server's answer to a publish: 0, or why it refuses (MQTT 5, 3.4.2.1: 0x80 and above).
   virtual void acknowledged(const std::string& topic, int reason) = 0;
-  // Subscriptions that the server refuses, in a sentence; empty: all are granted. After connected().
-  virtual void filters_refused(const std::string& which) = 0;
+  // Subscriptions that the server refuses, in a sentence and each; empty: all are granted. After connected().
+  virtual void filters_refused(const std::string& which, const std::vector<std::string>& filters) = 0;
 };
 
 }  // namespace edgelog::gateway

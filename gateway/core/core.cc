@@ -108,10 +108,15 @@ std::int16_t Core::place_refusal(const std::string& topic, std::int32_t partitio
   return there ? std::int16_t{0} : code(ErrorCode::unknown_topic_or_partition);
 }
 
+// An honest agent of many streams may have more than its share open: it is held to that only where others need it.
+bool Core::half_taken(std::int64_t bytes) const {
+  return in_hand_.size() >= config_.in_hand_max / 2 || in_hand_bytes_ + bytes > config_.in_hand_bytes_max / 2;
+}
+
 bool Core::has_room(const std::string& agent, std::int64_t bytes) const {
   if (in_hand_.size() >= config_.in_hand_max || in_hand_bytes_ + bytes > config_.in_hand_bytes_max) return false;
   const auto own = shares_.find(agent);
-  if (own == shares_.end()) return true;
+  if (own == shares_.end() || !half_taken(bytes)) return true;
   return own->second.batches < config_.in_hand_max / static_cast<std::size_t>(config_.agent_share) &&
          own->second.bytes + bytes <=
              std::max(config_.batch_bytes_max, config_.in_hand_bytes_max / config_.agent_share);

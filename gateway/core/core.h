@@ -30,7 +30,7 @@ struct CoreConfig {
   std::int64_t batch_bytes_max = 768 * 1024;
   std::size_t in_hand_max = 8192;  // batches, of all agents
   std::int64_t in_hand_bytes_max = 64 << 20;
-  std::int64_t agent_share = 8;          // one agent has this part of both at most, and room for a batch
+  std::int64_t agent_share = 8;  // with half of either taken an agent has this part at most, and room for a batch
   std::size_t stream_in_hand_max = 16;   // batches of one agent's stream
   std::size_t stream_in_flight_max = 5;  // sent and unanswered: what the log remembers of an id
   Duration hold_max = seconds(60);       // then a batch is discarded
@@ -113,6 +113,7 @@ class Core {
   std::int16_t refusal(const BatchArrived& in) const;
   // What is wrong with the place that a batch or a look names; 0: it is listed.
   std::int16_t place_refusal(const std::string& topic, std::int32_t partition) const;
+  bool half_taken(std::int64_t bytes) const;
   bool has_room(const std::string& agent, std::int64_t bytes) const;
   bool turned_away(const BatchArrived& in, Effects& out);
   void take(Instant now, const BatchArrived& in, Effects& out);

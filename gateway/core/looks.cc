@@ -171,6 +171,9 @@ void Looks::on(Instant now, const RangeRead& in, Effects& out) {
   if (in.error != 0) return failed(now, entry, in.error, out);
   if (in.next <= round.asked_from) return failed(now, entry, code(ErrorCode::request_timed_out), out);
   metrics_.batches_seen.add(in.batches.size());
+  // Here only: a log that tells its range and is never read must be given up too.
+  round.failing_since = never;
+  round.failures = 0;
   if (round.asked == Asked::spot) {
     judge_spot(round, round.asked_from, in.batches);
   } else {
@@ -192,8 +195,6 @@ void Looks::succeeded(Entry entry, Effects& out) {
   Round& round = entry->second.round;
   if (!wants_more(round)) return answer_all(entry, 0, out);
   round.asked = Asked::nothing;
-  round.failing_since = never;
-  round.failures = 0;
   wake_at(entry, never);
   ready_.insert(entry->first);
 }

@@ -62,7 +62,7 @@ class Looks {
     Offset asked_from;
     Instant asked_at{};
     Instant wake = never;           // retry, or time-out of what was asked
-    Instant failing_since = never;  // nothing has succeeded since
+    Instant failing_since = never;  // nothing has been read since
     std::uint32_t failures = 0;
     bool range_known = false;
     Offset log_start, end, next;  // next: up to where the range has been read

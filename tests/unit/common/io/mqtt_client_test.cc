@@ -365,7 +365,7 @@ TEST_F(MqttClientTest, TellsWhichSubscriptionsAreRefused) {
   std::vector<std::string> told;
   std::unique_ptr<MqttClient> client;
   MqttHandlers handlers;
-  handlers.refused = [&](const std::string& which) {
+  handlers.refused = [&](const std::string& which, const std::vector<std::string>&) {
     told.push_back(which);
     if (told.size() == 1) return client->subscribe("late");
     if (told.size() == 2) client->unsubscribe("b");
@@ -392,7 +392,7 @@ TEST_F(MqttClientTest, TellsEachRefusalWhereTheFirstIsRefused) {
   server.refuse({"a", "c"});
   std::string told;
   MqttHandlers handlers;
-  handlers.refused = [&](const std::string& which) {
+  handlers.refused = [&](const std::string& which, const std::vector<std::string>&) {
     told = which;
     if (which.starts_with("2")) loop_.stop();
   };

@@ -24,12 +24,16 @@ struct Owner final : UplinkEvents {
     answers.emplace_back(topic, reason);
     if (answers.size() == 2) loop.stop();
   }
-  void filters_refused(const std::string& which) override { refused = which; }
+  void filters_refused(const std::string& which, const std::vector<std::string>& filters) override {
+    refused = which;
+    refused_filters = filters;
+  }
 
   io::Loop& loop;
   MqttUplink& uplink;
   std::vector<std::pair<std::string, int>> answers;
   std::string refused;
+  std::vector<std::string> refused_filters;
 };
 
 TEST(MqttUplinkTest, TellsWhatTheServerRefuses) {
@@ -52,6 +56,7 @@ TEST(MqttUplinkTest, TellsWhatTheServerRefuses) {
                                                           {"edgelog/1/ack/a", 0}};
   EXPECT_EQ(owner.answers, expected);
   EXPECT_EQ(owner.refused, "1 of 2 refused, such as edgelog/1/up/3/# (reason 0x87)");
+  EXPECT_EQ(owner.refused_filters, std::vector<std::string>{"edgelog/1/up/3/#"});
 }
 
 }  // namespace

@@ -257,20 +257,37 @@ TEST_F(CoreTest, OneAgentHasAShareOfWhatIsInHand) {
   CoreConfig small;
   small.batch_bytes_max = 100;
   small.in_hand_bytes_max = 4000;  // an eighth: five batches
+  small.stream_in_hand_max = 100;
   Core other(small, 1);
   Effects effects;
   other.step(now, known(), effects);
-  for (std::int32_t i = 0; i < 10; ++i) other.step(now, batch(i), effects);
-  EXPECT_EQ(other.metrics().in_hand_bytes.value(), 500);
+  for (std::int32_t i = 0; i < 30; ++i) other.step(now, batch(i), effects);
+  EXPECT_EQ(other.metrics().in_hand_bytes.value(), 2000) << "half of the whole";
   auto modest = batch(0);
   modest.agent = "house-2";
   modest.facts.producer_id = uplink::make_producer_id("house-2", 1);
-  other.step(now, modest, effects);
-  EXPECT_EQ(other.metrics().in_hand_bytes.value(), 600);
+  for (std::int32_t i = 0; i < 10; ++i) {
+    modest.ticket = Ticket{++last_ticket};
+    modest.facts.first = Sequence{i};
+    other.step(now, modest, effects);
+  }
+  EXPECT_EQ(other.metrics().in_hand_bytes.value(), 2500) << "the other agent's share";
   const auto sent = all_of<Produce>(effects);
   other.step(now, ok(sent.front(), 0), effects);
-  other.step(now, batch(5), effects);
-  EXPECT_EQ(other.metrics().in_hand_bytes.value(), 600) << "what was answered made room";
+  other.step(now, batch(30), effects);
+  EXPECT_EQ(other.metrics().in_hand_bytes.value(), 2400) << "the first has more than its share";
+}
+
+// 16 batches of each stream are what an agent may have open; with the whole nearly empty none is let go.
+TEST_F(CoreTest, AnAgentMayHaveMoreThanItsShareWhileThereIsPlenty) {
+  CoreConfig small;
+  small.in_hand_max = 64;  // an eighth: eight batches
+  Core other(small, 1);
+  Effects effects;
+  other.step(now, known(), effects);
+  for (std::int32_t i = 0; i < 16; ++i) other.step(now, batch(i), effects);
+  EXPECT_EQ(other.metrics().in_hand.value(), 16);
+  EXPECT_EQ(other.metrics().released_full.value(), 0u);
 }
 
 TEST_F(CoreTest, RefusesPartitionsThatAreNotListed) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "gateway/core/errors.h"
 #include "tests/support/effects.h"
 
 namespace edgelog::gateway {
@@ -181,6 +182,21 @@ TEST_F(LooksTest, RetriesAndThenSaysTheError) {
   }
   ASSERT_EQ(answers.size(), 1u);
   EXPECT_EQ(answers[0].answer.error, 6);
+  EXPECT_GE(now - began, LookConfig{}.retry_total);
+}
+
+// A range that is told is no progress: of this log nothing can ever be read.
+TEST_F(LooksTest, GivesUpALogThatTellsItsRangeAndIsNeverRead) {
+  auto asked = only<AskRange>(ask(request("a", 1, 0)));
+  std::vector<AnswerLook> answers;
+  const Instant began = now;
+  while (answers.empty() && now - began < seconds(120)) {
+    const auto piece = only<Read>(range(asked.id, 0, 20));
+    answers = all_of<AnswerLook>(read(piece.id, 0, {}, code(ErrorCode::offset_out_of_range)));
+    if (answers.empty()) asked = only<AskRange>(tick_until_something());
+  }
+  ASSERT_EQ(answers.size(), 1u);
+  EXPECT_EQ(answers[0].answer.error, code(ErrorCode::offset_out_of_range));
   EXPECT_GE(now - began, LookConfig{}.retry_total);
 }
 
