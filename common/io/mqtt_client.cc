@@ -26,8 +26,7 @@ constexpr Duration ready_timeout = seconds(10);  // from CONNECT to SUBACK
 constexpr int receive_maximum_default = 65'535;  // MQTT 5, 3.2.2.3.3: when CONNACK does not say
 constexpr int first_failure_reason = 0x80;
 constexpr int unknown_reason = -1;
-constexpr Duration refused_pause = seconds(30);  // then what was refused is subscribed to again
-constexpr std::size_t turn_max = 64;             // events that are handled before others have the loop
+constexpr std::size_t turn_max = 64;  // events that are handled before others have the loop
 
 // What Paho's threads saw, in their order. `of` is the number of the connection attempt.
 struct Accepted {
@@ -246,6 +245,8 @@ struct MqttClient::State : std::enable_shared_from_this<MqttClient::State> {
     no_delay(options.port);
     phase = Phase::subscribing;
     refused.clear();
+    told.clear();
+    unanswered.clear();
     if (filters.empty()) return ready();
     subscribe_to({filters.begin(), filters.end()});
   }
@@ -253,6 +254,7 @@ struct MqttClient::State : std::enable_shared_from_this<MqttClient::State> {
   void subscribe_to(const std::vector<std::string>& wanted) {
     auto list = std::make_shared<mqtt::string_collection>();
     for (const auto& filter : wanted) list->push_back(filter);
+    unanswered.insert(wanted.begin(), wanted.end());
     try {
       paho->subscribe(list, mqtt::iasync_client::qos_collection(wanted.size(), 1), as_context(connection), subscribing);
     } catch (const mqtt::exception& error) {
@@ -263,22 +265,29 @@ struct MqttClient::State : std::enable_shared_from_this<MqttClient::State> {
   void handle(const Subscribed& subscribed) {
     if (subscribed.of != connection || phase == Phase::idle) return;
     if (!subscribed.failure.empty()) return broken("subscribe: " + subscribed.failure);
-    const auto before = refused;
-    std::vector<std::string> unknown;
-    for (const auto& [filter, reason] : subscribed.answers) {
-      if (reason == unknown_reason && filters.contains(filter)) unknown.push_back(filter);
-      refused.erase(filter);
-      if (reason >= first_failure_reason && filters.contains(filter)) refused[filter] = reason;
-    }
-    for (const auto& filter : unknown)
-      if (phase != Phase::idle) subscribe_to({filter});
+    for (const auto& [filter, reason] : subscribed.answers) took_answer(filter, reason);
     if (phase == Phase::subscribing) ready();
     if (closed) return;
-    if (refused != before) tell_refused();
-    if (!closed && phase == Phase::ready && !refused.empty()) alarm.wake_at(boottime_now() + refused_pause);
+    tell_refused();
+    if (!closed && phase == Phase::ready && !refused.empty()) alarm.wake_at(boottime_now() + options.refused_pause);
   }
 
+  // A filter whose reason Paho keeps to itself is asked for alone, and stays what it was until then.
+  void took_answer(const std::string& filter, int reason) {
+    const bool wanted = filters.contains(filter);
+    if (wanted && reason == unknown_reason) {
+      if (phase != Phase::idle) subscribe_to({filter});
+      return;
+    }
+    unanswered.erase(filter);
+    refused.erase(filter);
+    if (wanted && reason >= first_failure_reason) refused[filter] = reason;
+  }
+
+  // Of the whole: hundreds of filters may be answered one by one.
   void tell_refused() {
+    if (!unanswered.empty() || refused == told) return;
+    told = refused;
     std::string which;
     if (!refused.empty())
       which = fmt::format("{} of {} refused, such as {} (reason {:#x})", refused.size(), filters.size(),
@@ -401,6 +410,8 @@ struct MqttClient::State : std::enable_shared_from_this<MqttClient::State> {
   Prng chance;
   std::set<std::string> filters;
   std::map<std::string, int> refused;  // of these, by the server; with its reason code
+  std::map<std::string, int> told;     // what `refused` was when it was told
+  std::set<std::string> unanswered;    // filters whose own answer is awaited
   std::vector<Event> draining;
   std::vector<MqttMessage> early;  // between CONNACK and `connected`; the server's own window bounds it
   Phase phase = Phase::idle;
@@ -448,7 +459,9 @@ void MqttClient::subscribe(std::string filter) {
 void MqttClient::unsubscribe(const std::string& filter) {
   auto& s = *state_;
   const bool known = s.filters.erase(filter) > 0;
-  if (s.refused.erase(filter) > 0) s.tell_refused();
+  s.unanswered.erase(filter);
+  s.refused.erase(filter);
+  s.tell_refused();
   if (!known || s.phase == State::Phase::idle || s.phase == State::Phase::connecting) return;
   try {
     s.paho->unsubscribe(filter);

@@ -46,7 +46,8 @@ struct MqttOptions {
   std::optional<MqttWill> will;
   Duration keep_alive = seconds(20);
   Duration backoff_min = milliseconds(200), backoff_max = seconds(10);
-  std::size_t in_flight_max = 20;  // QoS 1 messages not yet PUBACKed; never above the server's Receive Maximum
+  Duration refused_pause = seconds(30);  // then what the server refused is subscribed to again
+  std::size_t in_flight_max = 20;        // QoS 1 messages not yet PUBACKed; never above the server's Receive Maximum
 };
 
 struct MqttHandlers {
@@ -57,8 +58,8 @@ struct MqttHandlers {
   // for what was in flight when the connection broke. 0x10, nobody subscribes, comes as 0: Paho C 1.3.12
   // hands reason codes on for failures only. That no gateway is there shows in answers that do not come.
   std::function<void(std::uint64_t ticket, int reason)> published;
-  // Whenever that changes, and after `connected`: the subscriptions that the server refuses, in a sentence and
-  // each; empty: none any more. They are asked for again twice a minute.
+  // Whenever that changes once all are answered, and after `connected`: the subscriptions that the server refuses,
+  // in a sentence and each; empty: none any more. They are asked for again after refused_pause.
   std::function<void(const std::string& which, const std::vector<std::string>& filters)> refused;
 };
 

@@ -7,6 +7,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <deque>
+#include <map>
 #include <optional>
 #include <unordered_map>
 #include <utility>
@@ -24,11 +25,13 @@ namespace {
 constexpr std::size_t length_bytes = 4;
 constexpr std::size_t scratch_bytes = 256 << 10;
 constexpr std::size_t pieces_max = 64;
+constexpr std::size_t failed_max = 1024;  // names
 
 struct Link : std::enable_shared_from_this<Link> {
-  Link(asio::io_context& context, LinkId number, LinkEvents& called)
-      : id(number), events(called), resolver(context), socket(context), patience(context) {}
+  Link(asio::io_context& context, LinkId number, Address dialled, LinkEvents& called)
+      : id(number), name(std::move(dialled)), events(called), resolver(context), socket(context), patience(context) {}
   const LinkId id;
+  const Address name;
   LinkEvents& events;
   tcp::resolver resolver;
   tcp::socket socket;  // until it is connected
@@ -49,8 +52,11 @@ using LinkPtr = std::shared_ptr<Link>;
 struct TcpClient::State : std::enable_shared_from_this<TcpClient::State> {
   State(asio::io_context& io, TcpClientOptions limits) : context(io), options(limits), scratch(scratch_bytes) {}
 
-  void resolve(const LinkPtr& link, const Address& address);
+  void resolve(const LinkPtr& link);
+  void begin(const LinkPtr& link);
   void try_next(const LinkPtr& link);
+  void be_patient(const LinkPtr& link);
+  void note_failed(const Link& link);
   void connected(const LinkPtr& link);
   void wait_to_read(const LinkPtr& link);
   void on_readable(const LinkPtr& link);
@@ -65,27 +71,37 @@ struct TcpClient::State : std::enable_shared_from_this<TcpClient::State> {
   const TcpClientOptions options;
   Buffer scratch;
   std::unordered_map<LinkId, LinkPtr> links;
+  std::map<Address, tcp::endpoint> failed;  // by name: the last address that was tried in vain
   std::uint64_t last_id = 0;
 };
 
-void TcpClient::State::resolve(const LinkPtr& link, const Address& address) {
+void TcpClient::State::resolve(const LinkPtr& link) {
   if (options.resolve) {
-    for (const Address& one : options.resolve(address))
+    for (const Address& one : options.resolve(link->name))
       link->addresses.emplace_back(asio::ip::make_address(one.host), one.port);
     return asio::post(context, [weak = weak_from_this(), link] {
-      if (const auto self = weak.lock()) self->try_next(link);
+      if (const auto self = weak.lock()) self->begin(link);
     });
   }
   const auto flags = tcp::resolver::numeric_service;
   link->resolver.async_resolve(
-      address.host, std::to_string(address.port), flags,
+      link->name.host, std::to_string(link->name.port), flags,
       [weak = weak_from_this(), link](const error_code& error, const tcp::resolver::results_type& found) {
         const auto self = weak.lock();
         if (!self || link->gone) return;
         if (error) return self->fail(link, "resolve: " + error.message());
         for (const auto& one : found) link->addresses.push_back(one.endpoint());
-        self->try_next(link);
+        self->begin(link);
       });
+}
+
+// The caller's patience may end before all were tried: the next dial goes on behind the one that was last.
+void TcpClient::State::begin(const LinkPtr& link) {
+  auto& all = link->addresses;
+  if (const auto last = failed.find(link->name); last != failed.end())
+    if (const auto at = std::find(all.begin(), all.end(), last->second); at != all.end())
+      std::rotate(all.begin(), at + 1, all.end());
+  try_next(link);
 }
 
 // One address that does not answer must not hide the next: the system would try it for minutes.
@@ -94,23 +110,37 @@ void TcpClient::State::try_next(const LinkPtr& link) {
   if (link->tried == link->addresses.size()) return fail(link, "connect: no address");
   const tcp::endpoint address = link->addresses[link->tried++];
   link->socket = tcp::socket(context);
-  link->patience.expires_after(std::chrono::nanoseconds(options.address_timeout.value()));
-  link->patience.async_wait([link](const error_code& error) {
-    error_code ignored;
-    if (!error && !link->gone && !link->stream) link->socket.close(ignored);
-  });
+  be_patient(link);
   link->socket.async_connect(address, [weak = weak_from_this(), link](const error_code& error) {
     const auto self = weak.lock();
     if (!self || link->gone) return;
     if (!error && link->socket.is_open()) return self->connected(link);
+    self->note_failed(*link);
     if (link->tried < link->addresses.size()) return self->try_next(link);
     const bool late = error == asio::error::operation_aborted || !error;
     self->fail(link, late ? "connect: timed out" : "connect: " + error.message());
   });
 }
 
+// An alarm that is on its way while the next address is tried already is not the next one's.
+void TcpClient::State::be_patient(const LinkPtr& link) {
+  if (link->addresses.size() < 2) return;
+  link->patience.expires_after(std::chrono::nanoseconds(options.address_timeout.value()));
+  link->patience.async_wait([link, number = link->tried](const error_code& error) {
+    error_code ignored;
+    if (!error && !link->gone && !link->stream && link->tried == number) link->socket.close(ignored);
+  });
+}
+
+void TcpClient::State::note_failed(const Link& link) {
+  if (link.stream || link.tried == 0) return;
+  if (failed.size() >= failed_max) failed.clear();
+  failed[link.name] = link.addresses[link.tried - 1];
+}
+
 void TcpClient::State::connected(const LinkPtr& link) {
   link->patience.cancel();
+  failed.erase(link->name);
   link->stream = std::make_unique<TcpStream>(std::move(link->socket));
   link->events.opened(link->id);
   if (link->gone) return;
@@ -228,9 +258,9 @@ TcpClient::~TcpClient() {
 
 LinkId TcpClient::dial(const Address& address, LinkEvents& events) {
   const LinkId id{++state_->last_id};
-  const auto link = std::make_shared<Link>(state_->context, id, events);
+  const auto link = std::make_shared<Link>(state_->context, id, address, events);
   state_->links.emplace(id, link);
-  state_->resolve(link, address);
+  state_->resolve(link);
   return id;
 }
 
@@ -255,7 +285,10 @@ std::size_t TcpClient::unsent(LinkId id) const {
 
 void TcpClient::close(LinkId id) {
   const auto found = state_->links.find(id);
-  if (found != state_->links.end()) state_->forget(LinkPtr(found->second));
+  if (found == state_->links.end()) return;
+  const LinkPtr link = found->second;
+  state_->note_failed(*link);
+  state_->forget(link);
 }
 
 }  // namespace edgelog::io

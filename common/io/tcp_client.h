@@ -14,7 +14,8 @@ namespace edgelog::io {
 
 struct TcpClientOptions {
   std::size_t frame_bytes_max = 100 << 20;  // a longer frame ends its link
-  Duration address_timeout = seconds(2);    // of one of a name's addresses; then the next is tried
+  // Of one of a name's addresses; then the next is tried. A lone one has as long as the caller lets it.
+  Duration address_timeout = seconds(2);
   // Instead of the system's resolver: a name's addresses as numbers.
   std::function<std::vector<Address>(const Address&)> resolve = {};
 };

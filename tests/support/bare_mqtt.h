@@ -44,6 +44,7 @@ class BareMqtt {
     const std::scoped_lock lock(mutex_);
     refused_ = std::move(names);
   }
+  std::size_t subscribes() const { return subscribes_; }
   // Sent behind the next SUBACK.
   void then(Buffer packet) {
     const std::scoped_lock lock(mutex_);
@@ -108,7 +109,10 @@ class BareMqtt {
     switch (kind >> 4) {
       case 1: send(fd, std::string("\x20\x03\0\0\0", 5)); break;  // CONNACK
       case 3: acknowledge(fd, kind, body); break;
-      case 8: grant(fd, body); break;
+      case 8:
+        ++subscribes_;
+        grant(fd, body);
+        break;
       case 10: {
         const std::string id(as_text(Bytes(body).first(2)));
         send(fd, "\xb0\x04" + id + std::string(2, '\0'));
@@ -149,6 +153,7 @@ class BareMqtt {
   const int listener_;
   std::uint16_t port_ = 0;
   std::atomic<bool> ending_{false};
+  std::atomic<std::size_t> subscribes_{0};  // packets
   std::mutex mutex_;
   std::set<std::string> refused_;
   std::optional<Buffer> packet_;

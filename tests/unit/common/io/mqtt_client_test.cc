@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -15,6 +16,7 @@
 #include <fstream>
 #include <map>
 #include <regex>
+#include <set>
 #include <string>
 #include <thread>
 
@@ -404,6 +406,38 @@ TEST_F(MqttClientTest, TellsEachRefusalWhereTheFirstIsRefused) {
   client.start();
   run();
   EXPECT_EQ(told, "2 of 4 refused, such as a (reason 0x87)");
+}
+
+// Each of them is asked for alone, in every round; that is no news.
+TEST_F(MqttClientTest, TellsOnceThatAllAreRefused) {
+  testing::BareMqtt server;
+  std::set<std::string> all;
+  for (int i = 0; i < 40; ++i) all.insert(fmt::format("up/{:02}", i));
+  server.refuse(all);
+  std::vector<std::string> told;
+  MqttHandlers handlers;
+  handlers.refused = [&](const std::string& which, const std::vector<std::string>& filters) {
+    told.push_back(which);
+    EXPECT_EQ(filters.empty(), which.empty());
+    if (which.empty()) loop_.stop();
+  };
+  MqttOptions options;
+  options.port = server.port();
+  options.client_id = "one";
+  options.refused_pause = milliseconds(20);
+  MqttClient client(loop_, options, handlers);
+  for (const auto& filter : all) client.subscribe(filter);
+  Alarm look(loop_, [&] {
+    if (server.subscribes() > 4 * all.size()) return server.refuse({});
+    look.wake_at(boottime_now() + milliseconds(20));
+  });
+  look.wake_at(boottime_now());
+  client.start();
+  run();
+  ASSERT_FALSE(told.empty());
+  EXPECT_EQ(told.front(), "40 of 40 refused, such as up/00 (reason 0x87)");
+  EXPECT_EQ(told.back(), "");
+  EXPECT_LE(told.size(), 3u) << "some may be granted a round before the others";
 }
 
 // 200,000 empty ones in one packet, which Mosquitto too would pass on.

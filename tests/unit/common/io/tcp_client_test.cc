@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <string>
+#include <vector>
 
 namespace edgelog::io {
 namespace {
@@ -72,7 +73,49 @@ TEST(TcpClientTest, ADeadAddressDoesNotHideTheNext) {
   Listener dead("127.0.0.1"), alive("127.0.0.1");
   dead.fill();
   EXPECT_EQ(dial({dead.address(), alive.address()}), "opened");
-  EXPECT_EQ(dial({dead.address()}), "connect: timed out");
+  EXPECT_EQ(dial({dead.address(), dead.address()}), "connect: timed out");
+}
+
+// The caller waits for two and a half addresses, each time anew.
+TEST(TcpClientTest, WhatWasTriedInVainIsNotTheFirstOfTheNextDial) {
+  Listener one("127.0.0.1"), two("127.0.0.1"), three("127.0.0.1"), alive("127.0.0.1");
+  for (Listener* dead : {&one, &two, &three}) dead->fill();
+  Loop loop;
+  TcpClientOptions options;
+  options.address_timeout = milliseconds(200);
+  options.resolve = [&](const Address&) {
+    return std::vector{one.address(), two.address(), three.address(), alive.address()};
+  };
+  TcpClient client(loop, options);
+  Outcome outcome(loop);
+  int dials = 0;
+  LinkId link{};
+  Alarm patience(loop, [&] {
+    if (dials > 0) client.close(link);
+    if (++dials > 4) return loop.stop();
+    link = client.dial({"broker", 9092}, outcome);
+    patience.wake_at(boottime_now() + milliseconds(500));
+  });
+  patience.wake_at(boottime_now());
+  loop.run();
+  EXPECT_EQ(outcome.said, "opened");
+}
+
+// Whoever has one address and a long way to it is not cut off.
+TEST(TcpClientTest, ALoneAddressHasTheCallersTime) {
+  Listener dead("127.0.0.1");
+  dead.fill();
+  Loop loop;
+  TcpClientOptions options;
+  options.address_timeout = milliseconds(1);
+  options.resolve = [&](const Address&) { return std::vector{dead.address()}; };
+  TcpClient client(loop, options);
+  Outcome outcome(loop);
+  client.dial({"broker", 9092}, outcome);
+  Alarm guard(loop, [&] { loop.stop(); });
+  guard.wake_at(boottime_now() + milliseconds(300));
+  loop.run();
+  EXPECT_EQ(outcome.said, "");
 }
 
 TEST(TcpClientTest, ARefusalGoesOnToTheNextAtOnce) {
