@@ -76,7 +76,7 @@ TEST(AgentLogFaults, WhatADiskHasNoRoomForIsLeftOutOfACopyByName) {
   write_much(options);
   options.wal_bytes_max = 64 << 10;
   options.reserve_bytes = 512 << 10;
-  const Disk disk(vfs, options, 640 << 10);
+  const Disk disk(vfs, options, 448 << 10);
   Life life(options);
   ASSERT_FALSE(life.refused) << life.refused->what;
   EXPECT_TRUE(life.lost);
