@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "common/base/log.h"
 #include "common/uplink/names.h"
 #include "edge-agent/agent/mapping_file.h"
 #include "edge-agent/mappings/shipped.h"
@@ -121,6 +122,14 @@ Status read_lists(const Table& root, AgentConfig& config) {
   return Ok{};
 }
 
+// A configuration of a version that allowed less still starts.
+void raise_log_bound(std::int64_t& bytes) {
+  constexpr std::int64_t least = 64 << 20;
+  if (bytes >= least) return;
+  LOG(warning, "log_bytes_max: {} is less than {}, which is taken", bytes, least);
+  bytes = least;
+}
+
 Status check(AgentConfig& config) {
   if (!uplink::valid_agent_id(config.id))
     return Error{Code::invalid, fmt::format("id: expected 1 to 64 of a-z 0-9 . _ -, got '{}'", config.id)};
@@ -144,6 +153,7 @@ Status check(AgentConfig& config) {
       if (input.name == "stdin") return Error{Code::invalid, "stdin: there is an input of that name already"};
     config.inputs.push_back({"stdin", "stdin", std::move(*mapping), {}, {}, {}, 0, {}, {}});
   }
+  raise_log_bound(config.core.log_bytes_max);
   // What waits in memory for its round; a small machine has little of it.
   config.core.round_bytes = 512 << 10;
   config.core.pending_bytes_max = 2 << 20;
@@ -192,8 +202,9 @@ void describe_settings(config::Settings& settings, AgentConfig& config) {
                "empty: stdin is not read");
   settings
       .add("log_bytes_max", config.core.log_bytes_max, "bound of the log on disk in bytes, all streams",
-           "a small machine's spare space; the least leaves room beside the WAL, what is set aside, and sources")
-      .range = {64 << 20, std::int64_t{1} << 50};
+           "a small machine's spare space; below 64 MiB, which leave room beside the WAL, what is set aside, and "
+           "sources, it is taken for that")
+      .range = {1 << 20, std::int64_t{1} << 50};
   settings
       .add("round_linger", config.core.round_linger, "how long a round waits for more events before it is written",
            "a device's message is confirmed after it at the latest; a due batch, 16 messages or 512 KiB do not wait: "

@@ -19,11 +19,6 @@ Error missing(std::string_view what, StreamId stream, EventIndex index) {
                fmt::format("log: {} of stream {} at {} is missing", what, stream.value(), index.value())};
 }
 
-Error damaged_batch(StreamId stream, EventIndex first) {
-  return Error{Code::corrupt,
-               fmt::format("log: the batch of stream {} at {} is not as it was", stream.value(), first.value())};
-}
-
 }  // namespace
 
 struct LogApply::Statements {
@@ -355,7 +350,7 @@ Result<Buffer> LogApply::stored_batch(StreamId stream, EventIndex first) {
   Buffer bytes(data.begin(), data.end());
   select.reset();
   // What is sealed anew gets a good CRC, whatever it holds.
-  if (!is_whole(bytes)) return damaged_batch(stream, first);
+  if (!is_whole(bytes)) return store_.damaged_batch(stream, first);
   return bytes;
 }
 

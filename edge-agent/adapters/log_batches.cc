@@ -46,6 +46,7 @@ bool is_whole(Bytes batch) {
 }
 
 Result<std::int64_t> LogStore::set_damaged_aside() {
+  TRY(database_.execute("PRAGMA shrink_memory"));  // a page that was misread may be held still
   auto keys = damaged_keys(database_);
   if (!keys) return std::move(keys).error();
   if (keys->empty()) return std::int64_t{0};

@@ -161,16 +161,31 @@ std::vector<bool> judge(const std::vector<Piece>& pieces, const Streams& empty, 
   return good;
 }
 
-// Under which origin an index was taken.
-ProducerId origin_at(const Lanes& stream, EventIndex index) {
-  ProducerId origin{no_producer};
-  for (const OriginRow* lane : stream.lanes)
-    if (lane->first <= index) origin = lane->origin;
-  return origin;
+// Where a piece stood: behind what is kept ahead of it, before what is kept behind it or the next lane has.
+struct Place {
+  ProducerId origin{no_producer};  // under which its first event was taken
+  EventIndex after{0}, before;
+};
+
+Place place_of(const Lanes& stream, const std::vector<Piece>& kept, const Piece& piece) {
+  Place place;
+  place.before = stream.next;
+  for (const OriginRow* lane : stream.lanes) {
+    if (lane->first <= piece.first) place.origin = lane->origin;
+    if (lane->first > piece.first) place.before = std::min(place.before, lane->first);
+  }
+  const auto behind = std::upper_bound(kept.begin(), kept.end(), order_of(piece),
+                                       [](const Order& at, const Piece& other) { return at < order_of(other); });
+  if (behind != kept.end() && behind->stream == piece.stream) place.before = std::min(place.before, behind->first);
+  if (behind != kept.begin() && (behind - 1)->stream == piece.stream) place.after = (behind - 1)->last + 1;
+  return place;
 }
 
-// What a piece held, between the good ones around it: all of that where its last event is not known.
-Gap gap_of(const Piece& piece, const std::string& topic, ProducerId origin, EventIndex after, EventIndex before) {
+// What a piece held: all of its place where its last event is not known. Of its origin it says itself, where it can be
+// read: an index is of that one's count.
+Gap gap_of(const Piece& piece, const std::string& topic, const Place& place) {
+  const EventIndex after = place.after, before = place.before;
+  const ProducerId origin = piece.origin == no_producer ? place.origin : piece.origin;
   const bool known = !piece.malformed && piece.last >= piece.first && piece.last < before;
   Gap gap{gap_reason::log_lost, topic, origin, std::max(piece.first, after), known ? piece.last : before + -1};
   gap.count = gap.last - gap.first + 1;
@@ -212,36 +227,33 @@ const char* contradiction(const Persisted& all) {
   return nullptr;
 }
 
+std::vector<Gap> name_lost(const Persisted& rows, const std::vector<Piece>& kept, const std::vector<Piece>& left) {
+  Streams streams;
+  std::map<StreamId, std::string> topics;
+  for (const StreamRow& row : rows.streams) topics[row.id] = row.topic, streams[row.id].next = row.next;
+  for (const OriginRow& row : rows.origins) streams[row.stream].lanes.push_back(&row);
+  sort_lanes(streams);
+  std::vector<Gap> lost;
+  for (const Piece& piece : left) {
+    const auto stream = streams.find(piece.stream);
+    if (stream == streams.end() || piece.first >= stream->second.next) continue;
+    add_lost(lost, gap_of(piece, topics.at(piece.stream), place_of(stream->second, kept, piece)));
+  }
+  return lost;
+}
+
 LeftOut leave_out_contradictions(Persisted& rows, std::vector<Piece>& pieces) {
   Streams streams;
   leave_out_rows(rows, streams);
   StreamId gaps{-1};
-  std::map<StreamId, std::string> topics;
-  for (const StreamRow& row : rows.streams) {
-    topics[row.id] = row.topic;
+  for (const StreamRow& row : rows.streams)
     if (row.topic == uplink::gaps_topic) gaps = row.id;
-  }
   std::stable_sort(pieces.begin(), pieces.end(),
                    [](const Piece& a, const Piece& b) { return order_of(a) < order_of(b); });
   const std::vector<bool> good = judge(pieces, streams, gaps);
-  std::vector<Piece> kept;
-  for (std::size_t i = 0; i < pieces.size(); ++i)
-    if (good[i]) kept.push_back(pieces[i]);
-  LeftOut out;
-  for (std::size_t i = 0; i < pieces.size(); ++i) {
-    if (good[i]) continue;
-    ++out.pieces;
-    const Piece& piece = pieces[i];
-    const auto stream = streams.find(piece.stream);
-    if (stream == streams.end() || piece.first >= stream->second.next) continue;
-    const auto behind = std::upper_bound(kept.begin(), kept.end(), order_of(piece),
-                                         [](const Order& at, const Piece& other) { return at < order_of(other); });
-    const bool any_behind = behind != kept.end() && behind->stream == piece.stream;
-    const bool any_ahead = behind != kept.begin() && (behind - 1)->stream == piece.stream;
-    add_lost(out.lost, gap_of(piece, topics.at(piece.stream), origin_at(stream->second, piece.first),
-                              any_ahead ? (behind - 1)->last + 1 : EventIndex{0},
-                              any_behind ? behind->first : stream->second.next));
-  }
+  std::vector<Piece> kept, left;
+  for (std::size_t i = 0; i < pieces.size(); ++i) (good[i] ? kept : left).push_back(pieces[i]);
+  LeftOut out{static_cast<std::int64_t>(left.size()), name_lost(rows, kept, left)};
   pieces = std::move(kept);
   return out;
 }

@@ -21,6 +21,7 @@ struct Piece {
   bool published = false;          // a batch
   bool malformed = false;          // only the key is known
   WallMillis oldest{-1}, newest{-1};
+  bool copied = false;  // durable in the new log
 };
 
 struct LeftOut {
@@ -30,5 +31,7 @@ struct LeftOut {
 // Takes out of `rows` (but for its batches, events and gaps) and of `pieces` what is malformed or contradicts the rest,
 // as little as it can, so that what is left is without contradiction.
 LeftOut leave_out_contradictions(Persisted& rows, std::vector<Piece>& pieces);
+// What `left` held, between what is kept: both in the order of streams and indexes, `rows` without contradiction.
+std::vector<Gap> name_lost(const Persisted& rows, const std::vector<Piece>& kept, const std::vector<Piece>& left);
 
 }  // namespace edgelog::agent

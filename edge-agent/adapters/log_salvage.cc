@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
 #include <string>
 
@@ -19,7 +20,22 @@
 namespace edgelog::agent {
 namespace {
 
-constexpr std::size_t bytes_per_transaction = std::size_t{4} << 20;
+// Opening it writes nothing. In exclusive mode, as the log: its WAL then needs no shared memory beside it. What is no
+// damage (no memory, a file that cannot be opened) is io: another start may read it.
+Result<Database> open_damaged(const std::string& path, const std::string& vfs) {
+  std::error_code error;
+  if (!std::filesystem::exists(path, error) && !error)
+    return Error{Code::not_found, fmt::format("{} is not there", path)};
+  const auto no_damage = [](Error failed) {
+    return failed.code == Code::corrupt ? failed
+                                        : Error{failed.code == Code::full ? Code::full : Code::io, failed.what};
+  };
+  auto damaged = Database::open(path, false, vfs);
+  if (!damaged) return no_damage(std::move(damaged).error());
+  if (auto mode = damaged->execute("PRAGMA locking_mode = EXCLUSIVE"); !mode) return no_damage(std::move(mode).error());
+  if (auto state = damaged->prepare("SELECT row FROM state"); !state) return no_damage(std::move(state).error());
+  return damaged;
+}
 
 // Rows up from the least key until one cannot be read, then down from the greatest. `key`: its columns.
 template <class Each>
@@ -187,9 +203,9 @@ class Copy {
     }
     return commit();
   }
-  Status batches(const std::vector<Piece>& pieces, RowsByKey& head, RowsByKey& data) {
+  Status batches(std::vector<Piece>& pieces, RowsByKey& head, RowsByKey& data) {
     TRY(begin("INSERT INTO batches VALUES (?1, ?2, ?3)"));
-    for (const Piece& piece : pieces) {
+    for (Piece& piece : pieces) {
       if (piece.kind != Piece::Kind::batch) continue;
       const std::int64_t key = key_of(piece.stream, piece.first);
       Statement* row = head.at(key);
@@ -197,21 +213,27 @@ class Copy {
       Statement* bytes = data.at(key);
       const bool whole = bytes != nullptr && is_whole(bytes->blob(1));
       insert_.bind(1, key).bind(2, row->blob(1)).bind(3, whole ? bytes->blob(1) : Bytes{});
-      TRY(add(whole ? bytes->blob(1).size() : 0));
+      TRY(add(piece, whole ? bytes->blob(1).size() : 0));
     }
     return commit();
   }
-  Status runs(const std::vector<Piece>& pieces, RowsByKey& from) {
+  Status runs(std::vector<Piece>& pieces, RowsByKey& from) {
     TRY(begin("INSERT INTO runs VALUES (?1, ?2, ?3, ?4)"));
-    for (const Piece& piece : pieces) {
+    for (Piece& piece : pieces) {
       if (piece.kind != Piece::Kind::run) continue;
       const std::int64_t key = key_of(piece.stream, piece.first);
       Statement* row = from.at(key);
       if (row == nullptr) return Error{Code::io, "a run that was read is not read again"};
       insert_.bind(1, key).bind(2, row->integer(1)).bind(3, row->integer(2)).bind(4, row->blob(3));
-      TRY(add(row->blob(3).size()));
+      TRY(add(piece, row->blob(3).size()));
     }
     return commit();
+  }
+  // What is not durable is not there.
+  Status undo() {
+    insert_.reset();
+    open_.clear();
+    return to_.database().in_transaction() ? to_.database().execute("ROLLBACK") : Status(Ok{});
   }
 
  private:
@@ -228,12 +250,15 @@ class Copy {
   }
   Status commit() {
     TRY(to_.database().execute("COMMIT"));
+    for (Piece* piece : open_) piece->copied = true;
+    open_.clear();
     return to_.tend();
   }
-  Status add(std::size_t bytes) {
+  Status add(Piece& piece, std::size_t bytes) {
     TRY(insert_.run());
-    bytes_ += bytes;
-    if (bytes_ < bytes_per_transaction) return Ok{};
+    open_.push_back(&piece);
+    bytes_ += static_cast<std::int64_t>(bytes);
+    if (bytes_ < to_.options().wal_bytes_max) return Ok{};
     bytes_ = 0;
     TRY(commit());
     return to_.database().execute("BEGIN IMMEDIATE");
@@ -248,13 +273,30 @@ class Copy {
 
   LogStore& to_;
   Statement insert_;
-  std::size_t bytes_ = 0;  // in the transaction that is open
+  std::int64_t bytes_ = 0;    // in the transaction that is open
+  std::vector<Piece*> open_;  // its pieces
 };
+
+// The new log's own damage is not the damaged one's: the next start copies anew.
+Status of_new(Status status) {
+  if (status || status.error().code == Code::full) return status;
+  return Error{Code::io, "copying to the new log: " + status.error().what};
+}
+
+// Leaves in `pieces` what was copied. What there was no room for is lost.
+void leave_out_uncopied(const Persisted& rows, std::vector<Piece>& pieces, LeftOut& out) {
+  std::vector<Piece> kept, left;
+  for (const Piece& piece : pieces)
+    (piece.copied || piece.kind == Piece::Kind::gap ? kept : left).push_back(piece);  // gaps went with the small rows
+  out.pieces += static_cast<std::int64_t>(left.size());
+  for (Gap& gap : name_lost(rows, kept, left)) out.lost.push_back(std::move(gap));
+  pieces = std::move(kept);
+}
 
 }  // namespace
 
 Result<Salvaged> LogStore::salvage(const std::string& from) {
-  auto damaged = Database::open(from, false, options_.vfs);
+  auto damaged = open_damaged(from, options_.vfs);
   if (!damaged) return std::move(damaged).error();
   Persisted rows;
   gather_state(*damaged, rows);
@@ -270,10 +312,16 @@ Result<Salvaged> LogStore::salvage(const std::string& from) {
     if (piece.kind == Piece::Kind::gap) gaps.insert(piece.first);
   std::erase_if(rows.gaps, [&](const GapRow& gap) { return !gaps.contains(gap.index); });
   Copy copy(*this);
-  TRY(copy.small_rows(rows));
-  TRY(copy.batches(pieces, heads, data));
-  TRY(copy.runs(pieces, runs));
+  TRY(of_new(copy.small_rows(rows)));
+  auto status = of_new(copy.batches(pieces, heads, data));
+  if (status) status = of_new(copy.runs(pieces, runs));
   Salvaged out;
+  out.full = !status && status.error().code == Code::full;
+  if (!status && !out.full) return std::move(status).error();
+  if (out.full) {
+    TRY(of_new(copy.undo()));
+    leave_out_uncopied(rows, pieces, left_out);
+  }
   out.left_out = left_out.pieces;
   out.lost = std::move(left_out.lost);
   for (const Piece& piece : pieces) {

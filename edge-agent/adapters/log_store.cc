@@ -229,8 +229,14 @@ Result<Buffer> LogStore::read_batch(StreamId stream, EventIndex first) {
   if (!row) return std::move(row).error();
   if (!*row) return Error{Code::not_found, fmt::format("{}: no batch at {}", options_.path, first.value())};
   const Bytes data = select->blob(0);
-  if (!is_whole(data)) return damaged(options_.path, fmt::format("the batch at {} is not as it was", first.value()));
+  if (!is_whole(data)) return damaged_batch(stream, first);
   return Buffer(data.begin(), data.end());
+}
+
+Error LogStore::damaged_batch(StreamId stream, EventIndex first) {
+  met_damaged_batch_ = true;
+  return damaged(options_.path,
+                 fmt::format("the batch of stream {} at {} is not as it was", stream.value(), first.value()));
 }
 
 Status LogStore::tend() {

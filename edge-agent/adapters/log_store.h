@@ -32,6 +32,7 @@ bool is_whole(Bytes batch);
 
 struct Salvaged {
   std::int64_t batches = 0, runs = 0, left_out = 0;
+  bool full = false;      // the disk was, and what was not copied by then is among what was left out
   std::vector<Gap> lost;  // of what was left out, where it is known: log_lost
 };
 
@@ -45,12 +46,16 @@ class LogStore {
   Result<Persisted> read_all();
   // Code::corrupt where the bytes are not those that were written.
   Result<Buffer> read_batch(StreamId stream, EventIndex first);
-  // Reads every batch. The bytes of a damaged one go to `set_aside`; its row stays, and read_all() says so of it.
-  // Gives how many there were.
+  // That error, which is remembered: read again, the bytes may be as they were.
+  Error damaged_batch(StreamId stream, EventIndex first);
+  bool met_damaged_batch() const { return met_damaged_batch_; }
+  // Reads every batch, from the disk. The bytes of a damaged one go to `set_aside`; its row stays, and read_all() says
+  // so of it. Gives how many there were.
   Result<std::int64_t> set_damaged_aside();
   Status trim_set_aside();  // the oldest go
   // Copies what is still readable of a damaged log into this, new, one, in several transactions; every origin then has
-  // to be resolved before it goes on. not_found if the small rows are lost; full: the disk is.
+  // to be resolved before it goes on. A disk that is full ends the copying. not_found, corrupt: nothing can be read
+  // there; full: there is no room for the small rows; io: all else, of either log.
   Result<Salvaged> salvage(const std::string& from);
 
   // Checkpoints if the WAL is larger than it should be. A full disk is no failure: it is tried again.
@@ -75,6 +80,7 @@ class LogStore {
 
   LogOptions options_;
   Database database_;
+  bool met_damaged_batch_ = false;
 };
 
 }  // namespace edgelog::agent

@@ -60,6 +60,7 @@ struct SqliteLog::State {
   void measure();
   Status read(const LogOptions& options, Persisted& out);
   Status begin_again(const LogOptions& options, const std::string& why, Persisted& out);
+  Result<Salvaged> salvage(const LogOptions& options);
   Status apply(CommitWork& work, CommitDone& result);
   Status loss_is_named(const Transaction& transaction);
   void commit(CommitWork& work, std::function<void(CommitDone)>& done);
@@ -111,12 +112,15 @@ Status SqliteLog::State::apply(CommitWork& job, CommitDone& result) {
 }
 
 // The next start goes on from what is done here: damaged batches are known by name then, other damage sets the log
-// aside.
+// aside. A batch that is whole when it is read again is none.
 void SqliteLog::State::fail(const Error& error) {
   if (error.code == Code::corrupt) {
+    if (reserve) reserve->give_back();  // a disk that is full must not end each start here
     const auto batches = store->set_damaged_aside();
     if (batches && *batches > 0)
       LOG(error, "{}: {} batches are damaged and set aside", store->options().path, *batches);
+    else if (batches && store->met_damaged_batch())
+      LOG(error, "{}: the batch is whole when it is read again", store->options().path);
     else if (auto marked = DamageMark(store->options().path).set(error.what); !marked)
       LOG(error, "{}", marked.error().what);
   }
@@ -155,31 +159,52 @@ Status SqliteLog::State::read(const LogOptions& options, Persisted& out) {
   auto rows = (*opened)->read_all();
   if (!rows) return std::move(rows).error();
   if (const char* what = contradiction(*rows)) return Error{Code::corrupt, what};
+  auto statements = LogApply::create(**opened);  // here too damage of the schema shows
+  if (!statements) return std::move(statements).error();
   store = std::move(*opened);
+  writer = std::move(*statements);
   out = std::move(*rows);
   return Ok{};
+}
+
+// Copies into a new log. Half of the reserve is kept from it: where the disk is full, the WAL of what found room goes
+// into the database there, or the small rows go.
+Result<Salvaged> SqliteLog::State::salvage(const LogOptions& options) {
+  std::optional<DiskReserve> kept;
+  if (options.reserve_bytes > 0) kept.emplace(reserve_of(options), options.reserve_bytes / 2);
+  const auto copy = [&]() -> Result<Salvaged> {
+    auto fresh = LogStore::open(options);
+    if (!fresh && fresh.error().code == Code::corrupt) return Error{Code::io, fresh.error().what};  // not the old one's
+    if (!fresh) return std::move(fresh).error();
+    auto copied = (*fresh)->salvage(unnamed->aside());
+    if (copied && copied->full && kept) kept->give_back();  // before it is closed, which checkpoints
+    return copied;
+  };
+  auto copied = copy();
+  if (copied || copied.error().code != Code::full || !kept || !kept->held()) return copied;
+  kept->give_back();
+  TRY(unnamed->discard_new());
+  return copy();
 }
 
 // A new log with what is still readable of the damaged one. An error leaves the mark: the next start begins here again.
 Status SqliteLog::State::begin_again(const LogOptions& options, const std::string& why, Persisted& out) {
   std::error_code ignored;
-  std::filesystem::remove(reserve_of(options), ignored);  // for the mark, and what is copied
+  std::filesystem::remove(reserve_of(options), ignored);  // for the mark, and the new log
   unnamed.emplace(options.path);
   TRY(unnamed->set(why));
   TRY(unnamed->move());
+  auto copied = salvage(options);
+  const bool unreadable = !copied && (copied.error().code == Code::not_found || copied.error().code == Code::corrupt);
+  if (!copied && !unreadable) return std::move(copied).error();
   Salvaged salvaged;
-  {
-    auto fresh = LogStore::open(options);
-    if (!fresh) return std::move(fresh).error();
-    auto copied = (*fresh)->salvage(unnamed->aside());
-    const bool unreadable = !copied && (copied.error().code == Code::not_found || copied.error().code == Code::corrupt);
-    if (!copied && !unreadable) return std::move(copied).error();
-    if (copied) salvaged = std::move(*copied);
-    if (copied)
-      LOG(warning, "{} batches and {} runs were read from {}, {} were not", salvaged.batches, salvaged.runs,
-          unnamed->aside(), salvaged.left_out);
-    else
-      LOG(error, "nothing could be read from {}: {}", unnamed->aside(), copied.error().what);
+  if (copied) {
+    salvaged = std::move(*copied);
+    LOG(warning, "{} batches and {} runs were copied from {}, {} were not{}", salvaged.batches, salvaged.runs,
+        unnamed->aside(), salvaged.left_out, salvaged.full ? ": the disk is full" : "");
+  } else {
+    LOG(error, "nothing could be read from {}: {}", unnamed->aside(), copied.error().what);
+    TRY(unnamed->discard_new());
   }
   auto status = read(options, out);
   if (!status && status.error().code == Code::corrupt) {
@@ -203,9 +228,6 @@ Result<SqliteLog::Opened> SqliteLog::open(const LogOptions& options, Post post, 
     status = state->begin_again(options, status.error().what, opened.persisted);
   }
   if (!status) return std::move(status).error();
-  auto writer = LogApply::create(*state->store);
-  if (!writer) return std::move(writer).error();
-  state->writer = std::move(*writer);
   state->post = std::move(post);
   state->fatal = std::move(fatal);
   if (options.reserve_bytes > 0) state->reserve.emplace(reserve_of(options), options.reserve_bytes);

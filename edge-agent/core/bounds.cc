@@ -48,7 +48,7 @@ struct Drop {
       lane.unsealed.erase(lane.unsealed.begin(), lane.unsealed.begin() + static_cast<std::ptrdiff_t>(run.events));
       lane.unsealed_bytes -= run.bytes;
       state.journal.add(DeleteEvents{stream.row.id, run.first, run.last});
-      close_gaps(stream, run.last);
+      close_gaps(stream, run.first, run.last);
       bytes -= run.bytes;
       name(lane, run.first, run.last, run.oldest, run.newest, run.bytes);
     }

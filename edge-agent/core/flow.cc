@@ -48,7 +48,8 @@ bool awaits_time(const State& state, Instant now, const Stream& stream) {
   const Lane& lane = stream.lanes.front();
   if (state.clock.live() || lane.row.opening >= state.opening()) return false;
   const WallMillis limit = state.clock.time(now) + state.config.ahead_max;
-  return (!lane.unsealed.empty() && lane.unsealed.back().timestamp > limit) ||
+  // Stamps may go back: of a clock that was wrong and set right. What is sealed next is judged as it will be sealed.
+  return (!lane.unsealed.empty() && front_run(lane, state.config.batch_bytes).newest > limit) ||
          std::any_of(lane.batches.begin(), lane.batches.end(), [&](const Batch& b) { return b.row.newest > limit; });
 }
 

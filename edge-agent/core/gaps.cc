@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/base/assert.h"
 #include "common/uplink/names.h"
 
 namespace edgelog::agent {
@@ -9,6 +10,8 @@ namespace {
 
 // Takes `gap` into `into`, which is of its kind, where it continues it.
 bool merge(Gap& into, const Gap& gap) {
+  // A hole ends where a number was taken: one that seems to go on there is of another round of the count.
+  if (gap.reason == gap_reason::source_hole) return false;
   if (gap.stream.empty()) {
     if (gap.source_first < 0 || into.source_last + 1 != gap.source_first) return false;
     into.source_last = gap.source_last;
@@ -28,8 +31,10 @@ bool merge(Gap& into, const Gap& gap) {
 GapRow* open_gap(Stream& stream, const Gap& gap) {
   const auto last = stream.last_gaps.find(key_of(gap));
   if (last == stream.last_gaps.end()) return nullptr;
-  const std::int64_t at = last->second.value() - stream.gaps.front().index.value();
-  return &stream.gaps[static_cast<std::size_t>(at)];
+  const auto row = std::lower_bound(stream.gaps.begin(), stream.gaps.end(), last->second,
+                                    [](const GapRow& a, EventIndex index) { return a.index < index; });
+  ASSERT(row != stream.gaps.end() && row->index == last->second);
+  return &*row;
 }
 
 }  // namespace

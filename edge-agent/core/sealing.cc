@@ -48,7 +48,7 @@ Batch& seal_front(State& state, Moment moment, Stream& stream, Lane& lane) {
   lane.unsealed.erase(lane.unsealed.begin(), lane.unsealed.begin() + static_cast<std::ptrdiff_t>(run.events));
   lane.unsealed_bytes -= run.bytes;
   lane.linger_from = moment.now;
-  close_gaps(stream, run.last);
+  close_gaps(stream, run.first, run.last);
   lane.batches.push_back(batch);
   ++state.counts.batches_sealed;
   put_origin(state, lane);

@@ -172,7 +172,7 @@ struct Settlement {
       account(stream, -event.bytes);
       lane.unsealed_bytes -= event.bytes;
       state.journal.add(DeleteEvents{stream.row.id, event.index, event.index});
-      std::erase_if(stream.gaps, [&](const GapRow& gap) { return gap.index == event.index; });
+      close_gaps(stream, event.index, event.index);
     }
     lane.unsealed = std::move(left);
   }

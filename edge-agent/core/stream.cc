@@ -35,11 +35,15 @@ Run front_run(const Lane& lane, std::int64_t bytes_max) {
 
 Stream::GapKey key_of(const Gap& gap) { return {gap.reason, gap.stream, gap.origin, gap.source, gap.incarnation}; }
 
-void close_gaps(Stream& stream, EventIndex last) {
-  for (; !stream.gaps.empty() && stream.gaps.front().index <= last; stream.gaps.pop_front()) {
-    const auto open = stream.last_gaps.find(key_of(stream.gaps.front().gap));
-    if (open != stream.last_gaps.end() && open->second == stream.gaps.front().index) stream.last_gaps.erase(open);
+void close_gaps(Stream& stream, EventIndex first, EventIndex last) {
+  const auto below = [](const GapRow& row, EventIndex index) { return row.index < index; };
+  const auto begin = std::lower_bound(stream.gaps.begin(), stream.gaps.end(), first, below);
+  const auto end = std::lower_bound(begin, stream.gaps.end(), last + 1, below);
+  for (auto row = begin; row != end; ++row) {
+    const auto open = stream.last_gaps.find(key_of(row->gap));
+    if (open != stream.last_gaps.end() && open->second == row->index) stream.last_gaps.erase(open);
   }
+  stream.gaps.erase(begin, end);
 }
 
 EventIndex oldest_index(const Stream& stream) {

@@ -138,8 +138,8 @@ struct Run {
 };
 Run front_run(const Lane& lane, std::int64_t bytes_max);
 Stream::GapKey key_of(const Gap& gap);
-// Gaps through `last` are sealed or gone: nothing is merged into them.
-void close_gaps(Stream& stream, EventIndex last);
+// Gaps from `first` through `last` are sealed or gone: nothing is merged into them.
+void close_gaps(Stream& stream, EventIndex first, EventIndex last);
 // The first event in the queue that is neither acknowledged nor dropped: `next` if there is none.
 EventIndex oldest_index(const Stream& stream);
 WallMillis oldest_taken(const Stream& stream);  // -1: none

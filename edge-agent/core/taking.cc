@@ -128,7 +128,10 @@ Taking take(State& state, Moment moment, const Taken& in) {
   if (verdict.judgement == Sources::Judgement::repeat || verdict.judgement == Sources::Judgement::not_next) {
     const bool repeat = verdict.judgement == Sources::Judgement::repeat;
     ++(repeat ? state.counts.repeats : state.counts.out_of_order);
-    if (in.kind == SourceKind::ring) state.sources.ask(in.source, in.incarnation, state.config);
+    // A ring that is told nothing for now, since its stream is full, sends what comes behind that all the same: an
+    // answer would make it send its whole window again.
+    const bool waits = !repeat && room_for(state, in) == Outcome::later;
+    if (in.kind == SourceKind::ring && !waits) state.sources.ask(in.source, in.incarnation, state.config);
     if (repeat) acknowledge_later(state, in.ticket);
     state.new_since = std::min(state.new_since, moment.now);
     return outcome(repeat ? Outcome::repeat : Outcome::out_of_order);

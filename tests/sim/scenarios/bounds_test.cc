@@ -1,6 +1,7 @@
 // What is full, refused or too large: DESIGN's policies, one small story each.
 #include <algorithm>
 
+#include "edge-agent/core/stream.h"
 #include "tests/sim/scenarios/bench.h"
 
 namespace edgelog::sim::edge {
@@ -69,6 +70,65 @@ TEST(Full, ARingWaitsAloneForItsStream) {
     b.answer(agent::PublishBatch(*first), 0, Offset{0});
     EXPECT_EQ(b.take("climate", ring).outcome, Outcome::taken);
   }
+}
+
+// What comes behind the message that is left alone is out of order: an answer would bring the whole window again.
+TEST(Full, ARingThatSendsAheadIsToldNothingWhileItsStreamIsFull) {
+  Bench b;
+  b.config.defaults.bytes_max = 1'000;
+  b.config.defaults.when_full = agent::WhenFull::drop_newest;
+  b.open();
+  ASSERT_EQ(b.take("climate", of_device(b, "a", 1, agent::SourceKind::ring)).outcome, Outcome::taken);
+  while (b.take("climate").outcome == Outcome::taken) {
+  }
+  b.pass(seconds(1));
+  b.confirmed.clear();
+  const auto send = [&](std::int64_t number) {
+    const auto outcome = b.take("climate", of_device(b, "a", number, agent::SourceKind::ring)).outcome;
+    b.pass(seconds(1));
+    return outcome;
+  };
+  EXPECT_EQ(send(2), Outcome::later);
+  for (int number = 3; number < 6; ++number) EXPECT_EQ(send(number), Outcome::out_of_order);
+  EXPECT_TRUE(b.confirmed.empty());
+  b.connect();
+  const auto first =
+      std::find_if(b.batches.begin(), b.batches.end(), [](const auto& p) { return p.topic == "climate"; });
+  ASSERT_NE(first, b.batches.end());
+  b.answer(agent::PublishBatch(*first), 0, Offset{0});
+  EXPECT_EQ(send(3), Outcome::out_of_order);
+  ASSERT_FALSE(b.confirmed.empty()) << "there is room: it need not wait to send again";
+  EXPECT_EQ(b.confirmed.back().through, 1);
+}
+
+// A device without an incarnation that began again: the number behind its hole was taken, and is in none.
+TEST(Gaps, HolesOfTwoRoundsOfACountAreTwo) {
+  Bench b;
+  b.open();
+  for (const std::int64_t number : {2, 5, 4, 7}) {
+    agent::Taken in = of_device(b, "a", number, agent::SourceKind::numbered);
+    in.incarnation.clear();
+    in.payload_hash = static_cast<std::uint64_t>(number);
+    ASSERT_EQ(b.take("climate", in).outcome, Outcome::taken);
+  }
+  std::vector<std::pair<std::int64_t, std::int64_t>> holes;
+  for (const agent::Gap& gap : b.gaps) holes.emplace_back(gap.source_first, gap.source_last);
+  EXPECT_EQ(holes, (std::vector<std::pair<std::int64_t, std::int64_t>>{{3, 4}, {5, 6}}));
+}
+
+// What is found in the log may stand between gaps that wait: they stay what they are.
+TEST(Gaps, OneThatGoesFromTheMiddleIsMergedIntoNoMore) {
+  agent::Stream stream({}, {}, {milliseconds(1), seconds(1)}, 1);
+  for (const std::int64_t index : {4, 5, 6}) {
+    const agent::Gap gap{agent::gap_reason::overflow, "s" + std::to_string(index)};
+    stream.gaps.push_back({EventIndex{index}, WallMillis{1}, gap});
+    stream.last_gaps[key_of(gap)] = EventIndex{index};
+  }
+  agent::close_gaps(stream, EventIndex{5}, EventIndex{5});
+  ASSERT_EQ(stream.gaps.size(), 2u);
+  EXPECT_EQ(stream.gaps.back().index, EventIndex{6});
+  ASSERT_EQ(stream.last_gaps.size(), 2u);
+  for (const auto& [key, index] : stream.last_gaps) EXPECT_NE(index, EventIndex{5});
 }
 
 TEST(Full, AStreamThatBlocksDropsTheOldestForAnInputThatCannotWait) {

@@ -123,6 +123,25 @@ TEST(Time, ABatchOfMixedStampsIsNotPublishedWithThem) {
   for (const auto& batch : b.batches) EXPECT_LT(batch.batch.newest, b.cloud_time() + milliseconds(year_ms));
 }
 
+// The clock that was ahead is set right while its events wait: the newest of them is not the last.
+TEST(Time, StampsThatGoBackAwaitTheCloudsTimeToo) {
+  Bench b;
+  b.config.defaults.linger = seconds(500);
+  b.wall_offset = WallMillis{10 * year_ms};
+  b.open();
+  b.take("climate");
+  b.wall_offset = WallMillis{0};
+  go_live(b);
+  b.take("climate");
+  b.crash();
+  b.open(8);
+  b.connect();
+  b.pass(seconds(11));
+  EXPECT_TRUE(b.batches.empty()) << "one time was told: it may be an old list that is kept";
+  EXPECT_TRUE(b.fences.empty());
+  EXPECT_TRUE(b.store.read().batches.empty()) << "nor is it sealed with these stamps, and said to be published";
+}
+
 TEST(Time, AGatewayThatWasAheadIsNotBelievedForEver) {
   Bench b;
   b.open();
