@@ -440,10 +440,10 @@ TEST_F(MqttClientTest, TellsOnceThatAllAreRefused) {
   EXPECT_LE(told.size(), 3u) << "some may be granted a round before the others";
 }
 
-// 200,000 empty ones in one packet, which Mosquitto too would pass on.
+// More of them than anybody sends, in one packet, which Mosquitto too would pass on.
 TEST_F(MqttClientTest, KeepsFewUserProperties) {
   testing::BareMqtt server;
-  constexpr std::size_t count = 200'000;
+  constexpr std::size_t count = 20'000;
   std::string body("\0\1t", 3);                              // topic
   const std::size_t properties = count * 5;                  // 0x26, two empty strings
   for (std::size_t left = properties; left > 0; left >>= 7)  // a variable byte integer
