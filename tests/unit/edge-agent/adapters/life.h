@@ -113,7 +113,10 @@ inline std::vector<Op> first_round() {
   gaps.id = StreamId{3};
   gaps.topic = uplink::gaps_topic;
   gaps.next = EventIndex{2};
-  return {PutMeta{{4, 9}}, PutStream{gaps}, PutGap{{EventIndex{1}, WallMillis{9}, {gap_reason::log_lost, "*"}}}};
+  Gap lost;
+  lost.reason = gap_reason::log_lost;
+  lost.stream = "*";
+  return {PutMeta{{4, 9}}, PutStream{gaps}, PutGap{{EventIndex{1}, WallMillis{9}, lost}}};
 }
 
 }  // namespace edgelog::agent
