@@ -152,21 +152,21 @@ struct MqttClient::State : std::enable_shared_from_this<MqttClient::State> {
     State* state = nullptr;
     void on_success(const mqtt::token& token) override {
       Subscribed event{number_of(token), {}, {}};
-      const auto filters = token.get_topics();
+      const auto asked = token.get_topics();
       const auto reasons = reasons_of(token);
-      for (std::size_t i = 0; filters && i < filters->size(); ++i)
-        event.answers.emplace_back((*filters)[i], i < reasons.size() ? reasons[i] : unknown_reason);
+      for (std::size_t i = 0; asked && i < asked->size(); ++i)
+        event.answers.emplace_back((*asked)[i], i < reasons.size() ? reasons[i] : unknown_reason);
       state->put(std::move(event));
     }
     // Also where the one filter of a SUBSCRIBE is refused.
     void on_failure(const mqtt::token& token) override {
       Subscribed event{number_of(token), {}, {}};
       const auto reason = static_cast<int>(token.get_reason_code());
-      const auto filters = token.get_topics();
-      if (reason < first_failure_reason || !filters)
+      const auto asked = token.get_topics();
+      if (reason < first_failure_reason || !asked)
         event.failure = failure_of(token);
       else
-        for (std::size_t i = 0; i < filters->size(); ++i) event.answers.emplace_back((*filters)[i], reason);
+        for (std::size_t i = 0; i < asked->size(); ++i) event.answers.emplace_back((*asked)[i], reason);
       state->put(std::move(event));
     }
   };
@@ -344,7 +344,8 @@ struct MqttClient::State : std::enable_shared_from_this<MqttClient::State> {
 
   void on_alarm() {
     if (phase == Phase::idle) return attempt();
-    if (phase == Phase::ready) return ask_again();
+    // A round of questions that takes long is not joined by the next one; its last answer sets the alarm.
+    if (phase == Phase::ready) return unanswered.empty() ? ask_again() : void();
     broken("no answer to CONNECT or SUBSCRIBE in time");
   }
 
