@@ -360,6 +360,13 @@ TEST(MqttClientChild, DISABLED_DiesConnected) {
   loop.run();
 }
 
+MqttOptions client_of(const testing::BareMqtt& server) {
+  MqttOptions options;
+  options.port = server.port();
+  options.client_id = "one";
+  return options;
+}
+
 // What is granted, refused and asked for later, each by its own name; a refusal ends nothing.
 TEST_F(MqttClientTest, TellsWhichSubscriptionsAreRefused) {
   testing::BareMqtt server;
@@ -374,10 +381,7 @@ TEST_F(MqttClientTest, TellsWhichSubscriptionsAreRefused) {
     if (told.size() == 3) client->unsubscribe("late");
     if (told.size() == 4) loop_.stop();
   };
-  MqttOptions options;
-  options.port = server.port();
-  options.client_id = "one";
-  client = std::make_unique<MqttClient>(loop_, options, handlers);
+  client = std::make_unique<MqttClient>(loop_, client_of(server), handlers);
   for (const char* filter : {"a", "b", "c"}) client->subscribe(filter);
   client->start();
   run();
@@ -398,10 +402,7 @@ TEST_F(MqttClientTest, TellsEachRefusalWhereTheFirstIsRefused) {
     told = which;
     if (which.starts_with("2")) loop_.stop();
   };
-  MqttOptions options;
-  options.port = server.port();
-  options.client_id = "one";
-  MqttClient client(loop_, options, handlers);
+  MqttClient client(loop_, client_of(server), handlers);
   for (const char* filter : {"a", "b", "c", "d"}) client.subscribe(filter);
   client.start();
   run();
@@ -421,9 +422,7 @@ TEST_F(MqttClientTest, TellsOnceThatAllAreRefused) {
     EXPECT_EQ(filters.empty(), which.empty());
     if (which.empty()) loop_.stop();
   };
-  MqttOptions options;
-  options.port = server.port();
-  options.client_id = "one";
+  MqttOptions options = client_of(server);
   options.refused_pause = milliseconds(20);
   MqttClient client(loop_, options, handlers);
   for (const auto& filter : all) client.subscribe(filter);
@@ -460,10 +459,7 @@ TEST_F(MqttClientTest, KeepsFewUserProperties) {
     kept = m.properties.size();
     loop_.stop();
   };
-  MqttOptions options;
-  options.port = server.port();
-  options.client_id = "one";
-  MqttClient client(loop_, options, handlers);
+  MqttClient client(loop_, client_of(server), handlers);
   client.subscribe("t");
   client.start();
   run();
@@ -486,10 +482,7 @@ TEST_F(MqttClientTest, ManyMessagesDoNotHoldTheLoop) {
     if (++in_turn == 1) loop_.post([&] { most = std::max(most, std::exchange(in_turn, 0)); });
     if (++came == total) loop_.stop();
   };
-  MqttOptions options;
-  options.port = server.port();
-  options.client_id = "one";
-  MqttClient client(loop_, options, handlers);
+  MqttClient client(loop_, client_of(server), handlers);
   client.subscribe("t");
   client.start();
   run();

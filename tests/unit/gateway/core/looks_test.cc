@@ -55,6 +55,16 @@ class LooksTest : public ::testing::Test {
     looks.ask(now, in, out);
     return out;
   }
+  // One look at each of so many partitions; what is asked at once.
+  std::vector<AskRange> ask_partitions(std::int32_t count) {
+    std::vector<AskRange> asked;
+    for (std::int32_t p = 0; p < count; ++p) {
+      auto in = request("a", p, 0);
+      in.request.partition = PartitionIndex{p};
+      for (const auto& one : all_of<AskRange>(ask(in))) asked.push_back(one);
+    }
+    return asked;
+  }
   Effects range(ReadId id, std::int64_t start, std::int64_t end, std::int16_t error = 0) {
     Effects out;
     looks.on(now, RangeKnown{id, error, Offset{start}, Offset{end}, LeaderEpoch{5}}, out);
@@ -213,23 +223,13 @@ TEST_F(LooksTest, AsksAgainWhenNoAnswerComes) {
 }
 
 TEST_F(LooksTest, ReadsFourPartitionsAtOnceInTurn) {
-  std::vector<AskRange> asked;
-  for (std::int32_t p = 0; p < 6; ++p) {
-    auto in = request("a", p, 0);
-    in.request.partition = PartitionIndex{p};
-    for (const auto& one : all_of<AskRange>(ask(in))) asked.push_back(one);
-  }
+  const std::vector<AskRange> asked = ask_partitions(6);
   ASSERT_EQ(asked.size(), 4u);
   EXPECT_EQ(only<AskRange>(range(asked[2].id, 0, 0)).partition, PartitionIndex{4});
 }
 
 TEST_F(LooksTest, PartitionsWithoutALeaderKeepNobodyWaiting) {
-  std::vector<AskRange> asked;
-  for (std::int32_t p = 0; p < 8; ++p) {
-    auto in = request("a", p, 0);
-    in.request.partition = PartitionIndex{p};
-    for (const auto& one : all_of<AskRange>(ask(in))) asked.push_back(one);
-  }
+  const std::vector<AskRange> asked = ask_partitions(8);
   ASSERT_EQ(asked.size(), 4u);
   for (std::int32_t p = 0; p < 4; ++p)
     EXPECT_EQ(only<AskRange>(range(asked[static_cast<std::size_t>(p)].id, 0, 0, 5)).partition, PartitionIndex{p + 4});
