@@ -7,9 +7,7 @@
 #include <atomic>
 #include <chrono>
 #include <deque>
-#include <map>
 #include <mutex>
-#include <set>
 #include <string_view>
 #include <utility>
 #include <variant>
@@ -17,6 +15,7 @@
 #include "common/base/log.h"
 #include "common/base/prng.h"
 #include "common/io/no_delay.h"
+#include "common/io/subscriptions.h"
 
 namespace edgelog::io {
 namespace {
@@ -24,9 +23,7 @@ namespace {
 constexpr Duration connect_timeout = seconds(5);
 constexpr Duration ready_timeout = seconds(10);  // from CONNECT to SUBACK
 constexpr int receive_maximum_default = 65'535;  // MQTT 5, 3.2.2.3.3: when CONNACK does not say
-constexpr int first_failure_reason = 0x80;
-constexpr int unknown_reason = -1;
-constexpr std::size_t turn_max = 64;  // events that are handled before others have the loop
+constexpr std::size_t turn_max = 64;             // events that are handled before others have the loop
 
 // What Paho's threads saw, in their order. `of` is the number of the connection attempt.
 struct Accepted {
@@ -244,17 +241,16 @@ struct MqttClient::State : std::enable_shared_from_this<MqttClient::State> {
     window = std::max<std::size_t>(1, std::min(options.in_flight_max, accepted.receive_maximum));
     no_delay(options.port);
     phase = Phase::subscribing;
-    refused.clear();
-    told.clear();
-    unanswered.clear();
-    if (filters.empty()) return ready();
-    subscribe_to({filters.begin(), filters.end()});
+    subscriptions.begin();
+    const auto all = subscriptions.filters();
+    if (all.empty()) return ready();
+    subscribe_to(all);
   }
 
   void subscribe_to(const std::vector<std::string>& wanted) {
     auto list = std::make_shared<mqtt::string_collection>();
     for (const auto& filter : wanted) list->push_back(filter);
-    unanswered.insert(wanted.begin(), wanted.end());
+    subscriptions.asked(wanted);
     try {
       paho->subscribe(list, mqtt::iasync_client::qos_collection(wanted.size(), 1), as_context(connection), subscribing);
     } catch (const mqtt::exception& error) {
@@ -265,42 +261,26 @@ struct MqttClient::State : std::enable_shared_from_this<MqttClient::State> {
   void handle(const Subscribed& subscribed) {
     if (subscribed.of != connection || phase == Phase::idle) return;
     if (!subscribed.failure.empty()) return broken("subscribe: " + subscribed.failure);
-    for (const auto& [filter, reason] : subscribed.answers) took_answer(filter, reason);
+    for (const auto& [filter, reason] : subscribed.answers)
+      if (subscriptions.answered(filter, reason) && phase != Phase::idle) subscribe_to({filter});
     if (phase == Phase::subscribing) ready();
     if (closed) return;
     tell_refused();
-    if (!closed && phase == Phase::ready && !refused.empty()) alarm.wake_at(boottime_now() + options.refused_pause);
+    if (!closed && phase == Phase::ready && !subscriptions.refused().empty())
+      alarm.wake_at(boottime_now() + options.refused_pause);
   }
 
-  // A filter whose reason Paho keeps to itself is asked for alone, and stays what it was until then.
-  void took_answer(const std::string& filter, int reason) {
-    const bool wanted = filters.contains(filter);
-    if (wanted && reason == unknown_reason) {
-      if (phase != Phase::idle) subscribe_to({filter});
-      return;
-    }
-    unanswered.erase(filter);
-    refused.erase(filter);
-    if (wanted && reason >= first_failure_reason) refused[filter] = reason;
-  }
-
-  // Of the whole: hundreds of filters may be answered one by one.
   void tell_refused() {
-    if (!unanswered.empty() || refused == told) return;
-    told = refused;
-    std::string which;
-    if (!refused.empty())
-      which = fmt::format("{} of {} refused, such as {} (reason {:#x})", refused.size(), filters.size(),
-                          refused.begin()->first, refused.begin()->second);
-    if (!which.empty()) LOG(warning, "mqtt {}: subscriptions: {}", options.client_id, which);
-    std::vector<std::string> all;
-    for (const auto& [filter, reason] : refused) all.push_back(filter);
-    if (handlers.refused) handlers.refused(which, all);
+    const auto news = subscriptions.news();
+    if (!news) return;
+    if (!news->sentence.empty()) LOG(warning, "mqtt {}: subscriptions: {}", options.client_id, news->sentence);
+    if (handlers.refused) handlers.refused(news->sentence, news->filters);
   }
 
+  // A round of questions that takes long is not joined by the next one; its last answer sets the alarm.
   void ask_again() {
-    std::vector<std::string> again;
-    for (const auto& [filter, reason] : refused) again.push_back(filter);
+    if (!subscriptions.all_answered()) return;
+    const auto again = subscriptions.refused();
     if (!again.empty()) subscribe_to(again);
   }
 
@@ -344,8 +324,7 @@ struct MqttClient::State : std::enable_shared_from_this<MqttClient::State> {
 
   void on_alarm() {
     if (phase == Phase::idle) return attempt();
-    // A round of questions that takes long is not joined by the next one; its last answer sets the alarm.
-    if (phase == Phase::ready) return unanswered.empty() ? ask_again() : void();
+    if (phase == Phase::ready) return ask_again();
     broken("no answer to CONNECT or SUBSCRIBE in time");
   }
 
@@ -409,10 +388,7 @@ struct MqttClient::State : std::enable_shared_from_this<MqttClient::State> {
   PublishListener publishing;
   Alarm alarm;
   Prng chance;
-  std::set<std::string> filters;
-  std::map<std::string, int> refused;  // of these, by the server; with its reason code
-  std::map<std::string, int> told;     // what `refused` was when it was told
-  std::set<std::string> unanswered;    // filters whose own answer is awaited
+  Subscriptions subscriptions;
   std::vector<Event> draining;
   std::vector<MqttMessage> early;  // between CONNACK and `connected`; the server's own window bounds it
   Phase phase = Phase::idle;
@@ -452,16 +428,14 @@ void MqttClient::start() {
 
 void MqttClient::subscribe(std::string filter) {
   auto& s = *state_;
-  const auto [at, added] = s.filters.insert(std::move(filter));
+  const bool added = s.subscriptions.add(filter);
   if (!added || s.phase == State::Phase::idle || s.phase == State::Phase::connecting) return;
-  s.subscribe_to({*at});
+  s.subscribe_to({std::move(filter)});
 }
 
 void MqttClient::unsubscribe(const std::string& filter) {
   auto& s = *state_;
-  const bool known = s.filters.erase(filter) > 0;
-  s.unanswered.erase(filter);
-  s.refused.erase(filter);
+  const bool known = s.subscriptions.remove(filter);
   s.tell_refused();
   if (!known || s.phase == State::Phase::idle || s.phase == State::Phase::connecting) return;
   try {
