@@ -7,6 +7,7 @@
 #include "common/base/assert.h"
 #include "common/uplink/names.h"
 #include "edge-agent/adapters/log_rows.h"
+#include "edge-agent/adapters/log_sql.h"
 #include "edge-agent/agent/gap_record.h"
 
 namespace edgelog::agent {
@@ -38,22 +39,23 @@ Result<std::unique_ptr<LogApply>> LogApply::create(LogStore& store) {
       {&s.begin, "BEGIN IMMEDIATE"},
       {&s.commit, "COMMIT"},
       {&s.rollback, "ROLLBACK"},
-      {&s.put_state, "INSERT OR REPLACE INTO state VALUES (?1, ?2, ?3, ?4)"},
+      {&s.put_state, log_sql::put_state},
       {&s.delete_state, "DELETE FROM state WHERE kind = ?1 AND stream = ?2 AND id BETWEEN ?3 AND ?4"},
       {&s.select_state,
-       "SELECT id, row FROM state WHERE kind = ?1 AND stream = ?2 AND id BETWEEN ?3 AND ?4 ORDER BY id"},
-      {&s.put_source, "INSERT OR REPLACE INTO sources VALUES (?1, ?2, ?3, ?4, ?5)"},
+       "SELECT id, row, crc = row_crc(kind, stream, id, row) FROM state WHERE kind = ?1 AND stream = ?2 AND "
+       "id BETWEEN ?3 AND ?4 ORDER BY id"},
+      {&s.put_source, log_sql::put_source},
       {&s.delete_source, "DELETE FROM sources WHERE input = ?1 AND device = ?2 AND incarnation = ?3"},
-      {&s.put_recent, "INSERT OR REPLACE INTO recents VALUES (?1, ?2, ?3, ?4, ?5)"},
+      {&s.put_recent, log_sql::put_recent},
       {&s.delete_recents, "DELETE FROM recents WHERE input = ?1 AND device = ?2"},
-      {&s.put_run, "INSERT OR REPLACE INTO runs VALUES (?1, ?2, ?3, ?4)"},
+      {&s.put_run, log_sql::put_run},
       {&s.delete_run, "DELETE FROM runs WHERE k = ?1"},
       // From the run that has ?1 (or the first behind it) to the one that has ?2.
       {&s.select_runs,
-       "SELECT k, last, base_time, events FROM runs WHERE k <= ?2 AND "
+       "SELECT k, last, base_time, events, crc = row_crc(k, last, base_time, events) FROM runs WHERE k <= ?2 AND "
        "k >= coalesce((SELECT max(k) FROM runs WHERE k <= ?1), ?1) ORDER BY k"},
-      {&s.put_batch, "INSERT OR REPLACE INTO batches VALUES (?1, ?2, ?3)"},
-      {&s.put_head, "UPDATE batches SET head = ?2 WHERE k = ?1"},
+      {&s.put_batch, log_sql::put_batch},
+      {&s.put_head, log_sql::put_head},
       {&s.delete_batch, "DELETE FROM batches WHERE k = ?1"},
       {&s.select_batch, "SELECT data FROM batches WHERE k = ?1"},
       {&s.set_aside, "INSERT INTO set_aside (k, error, head, data) SELECT k, ?2, head, data FROM batches WHERE k = ?1"},
@@ -229,6 +231,7 @@ Status LogApply::take_from_table(StreamId stream, EventIndex first, EventIndex l
     if (!*row) break;
     const std::int64_t key = select.integer(0);
     if (stream_of_key(key) != stream || EventIndex{select.integer(1)} < first) continue;
+    if (select.integer(4) == 0) return Error{Code::corrupt, "log: a run is not as it was"};
     const auto events = blob_.unpack(select.blob(3));
     if (!events) return events.error();
     auto owner = std::make_shared<const Buffer>(events->begin(), events->end());
@@ -312,7 +315,7 @@ Result<std::vector<LogApply::HeldRun>> LogApply::gap_run(const BatchRow& row) {
     if (!found) return std::move(found).error();
     if (!*found) break;
     GapRow gap;
-    if (EventIndex{select.integer(0)} != next || !decode_row(select.blob(1), gap))
+    if (EventIndex{select.integer(0)} != next || select.integer(2) == 0 || !decode_row(select.blob(1), gap))
       return missing("the gap", row.stream, next);
     if (next == row.first) before = base = gap.timestamp;
     const std::string& agent = store_.options().agent;

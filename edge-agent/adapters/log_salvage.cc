@@ -13,6 +13,7 @@
 #include "common/uplink/names.h"
 #include "edge-agent/adapters/log_check.h"
 #include "edge-agent/adapters/log_rows.h"
+#include "edge-agent/adapters/log_sql.h"
 #include "edge-agent/adapters/log_store.h"
 #include "edge-agent/adapters/run_blob.h"
 #include "edge-agent/agent/run.h"
@@ -61,11 +62,23 @@ void sort_and_unite(std::vector<Row>& rows, Key key) {
              rows.end());
 }
 
-// Malformed rows are left out: what depended on them contradicts the rest then.
+// Of a stream's row that is not as it was, what its events hang on is believed; where they go and from where on to look
+// for them is decided anew.
+void forget_the_cloud(StreamRow& row) {
+  StreamRow fresh{row.id, row.topic, row.next, row.floor};
+  row = std::move(fresh);
+}
+
+// Rows that are malformed, or not as they were, are left out: what depended on them contradicts the rest then. But
+// without a stream's or an origin's row all of its events would be left out: these are taken at their word.
 void gather_state(Database& from, Persisted& out) {
-  each_row(from, "SELECT kind, stream, id, row FROM state", {"kind", "stream", "id"}, [&](Statement& row) {
-    add_state_row(out, row.integer(0), StreamId{static_cast<std::int32_t>(row.integer(1))}, row.integer(2),
-                  row.blob(3));
+  each_row(from, log_sql::all_state, {"kind", "stream", "id"}, [&](Statement& row) {
+    const auto kind = static_cast<StateKind>(row.integer(0));
+    const bool whole = row.integer(4) != 0;
+    if (!whole && kind != StateKind::stream && kind != StateKind::origin) return;
+    const StreamId stream{static_cast<std::int32_t>(row.integer(1))};
+    const bool added = add_state_row(out, row.integer(0), stream, row.integer(2), row.blob(3));
+    if (added && !whole && kind == StateKind::stream) forget_the_cloud(out.streams.back());
   });
   sort_and_unite(out.streams, [](const StreamRow& row) { return row.id; });
   sort_and_unite(out.origins, [](const OriginRow& row) { return std::pair(row.stream, row.origin); });
@@ -76,26 +89,26 @@ void gather_state(Database& from, Persisted& out) {
 }
 
 void gather_sources(Database& from, Persisted& out) {
-  each_row(from, "SELECT input, device, incarnation, last, used FROM sources", {"input", "device", "incarnation"},
-           [&](Statement& row) {
-             out.sources.push_back({{std::string(row.text(0)), std::string(row.text(1))},
-                                    std::string(row.text(2)),
-                                    row.integer(3),
-                                    row.integer(4)});
-           });
-  each_row(from, "SELECT input, device, slot, number, hash FROM recents", {"input", "device", "slot"},
-           [&](Statement& row) {
-             out.recents.push_back({{std::string(row.text(0)), std::string(row.text(1))},
-                                    static_cast<std::int32_t>(row.integer(2)),
-                                    row.integer(3),
-                                    static_cast<std::uint64_t>(row.integer(4))});
-           });
+  each_row(from, log_sql::all_sources, {"input", "device", "incarnation"}, [&](Statement& row) {
+    if (row.integer(5) == 0) return;
+    out.sources.push_back({{std::string(row.text(0)), std::string(row.text(1))},
+                           std::string(row.text(2)),
+                           row.integer(3),
+                           row.integer(4)});
+  });
+  each_row(from, log_sql::all_recents, {"input", "device", "slot"}, [&](Statement& row) {
+    if (row.integer(5) == 0) return;
+    out.recents.push_back({{std::string(row.text(0)), std::string(row.text(1))},
+                           static_cast<std::int32_t>(row.integer(2)),
+                           row.integer(3),
+                           static_cast<std::uint64_t>(row.integer(4))});
+  });
 }
 
 // The columns of a row by its key, so that one which cannot be read hides no other.
 class RowsByKey {
  public:
-  RowsByKey(Database& from, const char* select) : select_(from.prepare(select)) {}
+  RowsByKey(Database& from, std::string_view select) : select_(from.prepare(select)) {}
   // Valid until the next call; null: there is none that can be read.
   Statement* at(std::int64_t key) {
     if (!select_) return nullptr;
@@ -131,7 +144,8 @@ Piece piece_at(Piece::Kind kind, std::int64_t key) {
 Piece batch_piece(std::int64_t key, Statement* head, Statement* data) {
   Piece piece = piece_at(Piece::Kind::batch, key);
   BatchRow row;
-  if (head == nullptr || !decode_row(head->blob(1), row) || row.bytes < 0 || row.sequence < 0) return piece;
+  if (head == nullptr || head->integer(2) == 0 || !decode_row(head->blob(1), row) || row.bytes < 0 || row.sequence < 0)
+    return piece;
   if (row.last < piece.first || row.last.value() >= index_limit) return piece;
   if (data != nullptr && is_whole(data->blob(1))) {
     const auto header = record::parse_header(data->blob(1));
@@ -148,7 +162,7 @@ Piece batch_piece(std::int64_t key, Statement* head, Statement* data) {
 
 Piece run_piece(std::int64_t key, Statement* row, RunBlob& blob) {
   Piece piece = piece_at(Piece::Kind::run, key);
-  if (row == nullptr) return piece;
+  if (row == nullptr || row->integer(4) == 0) return piece;
   const auto events = blob.unpack(row->blob(3));
   if (!events) return piece;
   RunReader reader(*events, WallMillis{row->integer(2)});
@@ -184,18 +198,18 @@ class Copy {
   explicit Copy(LogStore& to) : to_(to) {}
 
   Status small_rows(const Persisted& rows) {
-    TRY(begin("INSERT OR REPLACE INTO state VALUES (?1, ?2, ?3, ?4)"));
+    TRY(begin(log_sql::put_state));
     TRY(state(StateKind::meta, StreamId{0}, 0, encode_row(rows.meta)));
     for (const auto& row : rows.streams) TRY(state(StateKind::stream, row.id, 0, encode_row(row)));
     for (const auto& row : rows.origins) TRY(state(StateKind::origin, row.stream, row.origin.value(), encode_row(row)));
     for (const auto& row : rows.producers) TRY(state(StateKind::producer, row.stream, row.id.value(), encode_row(row)));
     for (const auto& row : rows.gaps) TRY(state(StateKind::gap, StreamId{0}, row.index.value(), encode_row(row)));
-    TRY(prepare("INSERT OR REPLACE INTO sources VALUES (?1, ?2, ?3, ?4, ?5)"));
+    TRY(prepare(log_sql::put_source));
     for (const auto& row : rows.sources) {
       name(row.source);
       TRY(insert_.bind(3, std::string_view(row.incarnation)).bind(4, row.last).bind(5, row.used).run());
     }
-    TRY(prepare("INSERT OR REPLACE INTO recents VALUES (?1, ?2, ?3, ?4, ?5)"));
+    TRY(prepare(log_sql::put_recent));
     for (const auto& row : rows.recents) {
       name(row.source);
       insert_.bind(3, std::int64_t{row.slot}).bind(4, row.number);
@@ -204,7 +218,7 @@ class Copy {
     return commit();
   }
   Status batches(std::vector<Piece>& pieces, RowsByKey& head, RowsByKey& data) {
-    TRY(begin("INSERT INTO batches VALUES (?1, ?2, ?3)"));
+    TRY(begin(log_sql::put_batch));
     for (Piece& piece : pieces) {
       if (piece.kind != Piece::Kind::batch) continue;
       const std::int64_t key = key_of(piece.stream, piece.first);
@@ -218,7 +232,7 @@ class Copy {
     return commit();
   }
   Status runs(std::vector<Piece>& pieces, RowsByKey& from) {
-    TRY(begin("INSERT INTO runs VALUES (?1, ?2, ?3, ?4)"));
+    TRY(begin(log_sql::put_run));
     for (Piece& piece : pieces) {
       if (piece.kind != Piece::Kind::run) continue;
       const std::int64_t key = key_of(piece.stream, piece.first);
@@ -302,9 +316,9 @@ Result<Salvaged> LogStore::salvage(const std::string& from) {
   gather_state(*damaged, rows);
   if (rows.streams.empty()) return Error{Code::not_found, "the table state is lost"};
   gather_sources(*damaged, rows);
-  RowsByKey heads(*damaged, "SELECT k, head FROM batches WHERE k = ?1"),
+  RowsByKey heads(*damaged, "SELECT k, head, crc = row_crc(k, head) FROM batches WHERE k = ?1"),
       data(*damaged, "SELECT k, data FROM batches WHERE k = ?1"),
-      runs(*damaged, "SELECT k, last, base_time, events FROM runs WHERE k = ?1");
+      runs(*damaged, fmt::format("{} WHERE k = ?1", log_sql::all_runs));
   std::vector<Piece> pieces = all_pieces(*damaged, rows, heads, data, runs);
   LeftOut left_out = leave_out_contradictions(rows, pieces);
   std::set<EventIndex> gaps;

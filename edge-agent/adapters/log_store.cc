@@ -12,6 +12,7 @@
 #include "common/base/assert.h"
 #include "common/uplink/names.h"
 #include "edge-agent/adapters/log_rows.h"
+#include "edge-agent/adapters/log_sql.h"
 #include "edge-agent/adapters/run_blob.h"
 #include "edge-agent/agent/run.h"
 
@@ -24,13 +25,14 @@ constexpr std::int64_t page_bytes = 4096;
 constexpr std::int64_t wal_file_bytes_max = std::int64_t{8} << 20;  // what a checkpoint leaves of its file
 
 constexpr const char* schema = R"sql(CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
-CREATE TABLE state (kind INTEGER, stream INTEGER, id INTEGER, row BLOB, PRIMARY KEY (kind, stream, id)) WITHOUT ROWID;
-CREATE TABLE runs (k INTEGER PRIMARY KEY, last INTEGER, base_time INTEGER, events BLOB);
-CREATE TABLE batches (k INTEGER PRIMARY KEY, head BLOB, data BLOB);
+CREATE TABLE state (kind INTEGER, stream INTEGER, id INTEGER, row BLOB, crc INTEGER,
+                    PRIMARY KEY (kind, stream, id)) WITHOUT ROWID;
+CREATE TABLE runs (k INTEGER PRIMARY KEY, last INTEGER, base_time INTEGER, crc INTEGER, events BLOB);
+CREATE TABLE batches (k INTEGER PRIMARY KEY, head BLOB, crc INTEGER, data BLOB);
 CREATE TABLE set_aside (n INTEGER PRIMARY KEY, k INTEGER, error INTEGER, head BLOB, data BLOB);
-CREATE TABLE sources (input TEXT, device TEXT, incarnation TEXT, last INTEGER, used INTEGER,
+CREATE TABLE sources (input TEXT, device TEXT, incarnation TEXT, last INTEGER, used INTEGER, crc INTEGER,
                       PRIMARY KEY (input, device, incarnation)) WITHOUT ROWID;
-CREATE TABLE recents (input TEXT, device TEXT, slot INTEGER, number INTEGER, hash INTEGER,
+CREATE TABLE recents (input TEXT, device TEXT, slot INTEGER, number INTEGER, hash INTEGER, crc INTEGER,
                       PRIMARY KEY (input, device, slot)) WITHOUT ROWID;
 )sql";
 
@@ -95,6 +97,11 @@ Status LogStore::initialise() {
   if (*version > log_schema_version)
     return Error{Code::unsupported, fmt::format("{}: format {} is newer than this version's {}", options_.path,
                                                 *version, log_schema_version)};
+  if (*version != 0 && *version < log_schema_version)
+    return Error{Code::unsupported,
+                 fmt::format("{}: format {} is older than this version's {}; let the version that wrote it forward all "
+                             "of it, then remove it",
+                             options_.path, *version, log_schema_version)};
   if (*version == 0) TRY(create_schema());
   return check_identity();
 }
@@ -134,21 +141,21 @@ Status LogStore::check_identity() {
 }
 
 Status LogStore::read_state(Persisted& out) {
-  auto select = database_.prepare("SELECT kind, stream, id, row FROM state ORDER BY kind, stream, id");
+  auto select = database_.prepare(fmt::format("{} ORDER BY kind, stream, id", log_sql::all_state));
   if (!select) return std::move(select).error();
   while (true) {
     auto row = select->step();
     if (!row) return std::move(row).error();
     if (!*row) return Ok{};
     const StreamId stream{static_cast<std::int32_t>(select->integer(1))};
-    if (!add_state_row(out, select->integer(0), stream, select->integer(2), select->blob(3)))
+    if (select->integer(4) == 0 || !add_state_row(out, select->integer(0), stream, select->integer(2), select->blob(3)))
       return damaged(options_.path, "a malformed row in table state");
   }
 }
 
 // One EventRow for each event of each run: what its payload takes, and its timestamp.
 Status LogStore::read_runs(Persisted& out) {
-  auto select = database_.prepare("SELECT k, last, base_time, events FROM runs ORDER BY k");
+  auto select = database_.prepare(fmt::format("{} ORDER BY k", log_sql::all_runs));
   if (!select) return std::move(select).error();
   EventView event;
   RunBlob blob;
@@ -168,19 +175,20 @@ Status LogStore::read_runs(Persisted& out) {
       left = reader.rest().size();
       out.events.push_back({stream, index, event.timestamp, static_cast<std::int32_t>(bytes)});
     }
-    if (!reader.ok() || index != last + 1) return damaged(options_.path, "a malformed run");
+    if (select->integer(4) == 0 || !reader.ok() || index != last + 1) return damaged(options_.path, "a malformed run");
   }
 }
 
 Status LogStore::read_batches(Persisted& out) {
-  auto select = database_.prepare("SELECT k, head, length(data) FROM batches ORDER BY k");
+  auto select = database_.prepare("SELECT k, head, length(data), crc = row_crc(k, head) FROM batches ORDER BY k");
   if (!select) return std::move(select).error();
   while (true) {
     auto row = select->step();
     if (!row) return std::move(row).error();
     if (!*row) return Ok{};
     BatchRow& batch = out.batches.emplace_back();
-    if (!decode_row(select->blob(1), batch)) return damaged(options_.path, "a malformed batch");
+    if (select->integer(3) == 0 || !decode_row(select->blob(1), batch))
+      return damaged(options_.path, "a malformed batch");
     batch.stream = stream_of_key(select->integer(0));
     batch.first = index_of_key(select->integer(0));
     batch.damaged = select->integer(2) == 0;
@@ -188,23 +196,25 @@ Status LogStore::read_batches(Persisted& out) {
 }
 
 Status LogStore::read_sources(Persisted& out) {
-  auto sources = database_.prepare("SELECT input, device, incarnation, last, used FROM sources ORDER BY 1, 2, 3");
+  auto sources = database_.prepare(fmt::format("{} ORDER BY 1, 2, 3", log_sql::all_sources));
   if (!sources) return std::move(sources).error();
   while (true) {
     auto row = sources->step();
     if (!row) return std::move(row).error();
     if (!*row) break;
+    if (sources->integer(5) == 0) return damaged(options_.path, "a malformed source");
     out.sources.push_back({{std::string(sources->text(0)), std::string(sources->text(1))},
                            std::string(sources->text(2)),
                            sources->integer(3),
                            sources->integer(4)});
   }
-  auto recents = database_.prepare("SELECT input, device, slot, number, hash FROM recents ORDER BY 1, 2, 3");
+  auto recents = database_.prepare(fmt::format("{} ORDER BY 1, 2, 3", log_sql::all_recents));
   if (!recents) return std::move(recents).error();
   while (true) {
     auto row = recents->step();
     if (!row) return std::move(row).error();
     if (!*row) return Ok{};
+    if (recents->integer(5) == 0) return damaged(options_.path, "a malformed slot of a source");
     out.recents.push_back({{std::string(recents->text(0)), std::string(recents->text(1))},
                            static_cast<std::int32_t>(recents->integer(2)),
                            recents->integer(3),

@@ -10,7 +10,7 @@
 
 namespace edgelog::agent {
 
-inline constexpr std::int64_t log_schema_version = 1;
+inline constexpr std::int64_t log_schema_version = 2;  // 1 had no checksums
 
 struct LogOptions {
   std::string path;                                    // of the database file

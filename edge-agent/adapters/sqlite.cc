@@ -4,7 +4,11 @@
 #include <sqlite3.h>
 #include <unistd.h>
 
+#include <array>
+#include <span>
+
 #include "common/base/assert.h"
+#include "common/record/crc32c.h"
 
 namespace edgelog::agent {
 namespace {
@@ -35,6 +39,27 @@ Error error_of(sqlite3* database, int result, std::string_view operation) {
   return Error{code, fmt::format("{} {}: {} (SQLite {})", operation, file == nullptr ? "" : file,
                                  database == nullptr ? sqlite3_errstr(result) : sqlite3_errmsg(database),
                                  database == nullptr ? result : sqlite3_extended_errcode(database))};
+}
+
+std::uint32_t crc_of(std::int64_t value, std::uint32_t so_far) {
+  std::array<std::byte, 8> bytes;
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::byte>(value >> (56 - 8 * i));
+  return record::crc32c(bytes, so_far);
+}
+
+void row_crc(sqlite3_context* context, int count, sqlite3_value** values) {
+  std::uint32_t crc = 0;
+  for (sqlite3_value* value : std::span(values, static_cast<std::size_t>(count))) {
+    const int type = sqlite3_value_type(value);
+    const std::array kind = {static_cast<std::byte>(type)};
+    crc = record::crc32c(kind, crc);
+    if (type == SQLITE_INTEGER) crc = crc_of(sqlite3_value_int64(value), crc);
+    if (type != SQLITE_TEXT && type != SQLITE_BLOB) continue;
+    const auto* data = static_cast<const std::byte*>(sqlite3_value_blob(value));
+    const auto size = static_cast<std::size_t>(sqlite3_value_bytes(value));
+    crc = record::crc32c({data, size}, crc_of(static_cast<std::int64_t>(size), crc));
+  }
+  sqlite3_result_int64(context, crc);
 }
 
 }  // namespace
@@ -119,6 +144,9 @@ Result<Database> Database::open(const std::string& path, bool create, const std:
         return SQLITE_OK;
       },
       database.wal_pages_.get());
+  const int function = sqlite3_create_function_v2(raw, "row_crc", -1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, nullptr,
+                                                  row_crc, nullptr, nullptr, nullptr);
+  if (function != SQLITE_OK) return error_of(raw, function, "open");
   return database;
 }
 

@@ -42,7 +42,9 @@ class Statement {
 
 class Database {
  public:
-  // `vfs`: a registered SQLite VFS, empty for the system's. Creates the file if `create`.
+  // `vfs`: a registered SQLite VFS, empty for the system's. Creates the file if `create`. SQL has row_crc(value...),
+  // the CRC-32C of integers (64 bits, big-endian), texts and blobs (length as an integer, then the bytes), each after
+  // a byte with SQLite's number of its type.
   static Result<Database> open(const std::string& path, bool create, const std::string& vfs = {});
   Status execute(const char* sql);
   Result<Statement> prepare(std::string_view sql);

@@ -8,6 +8,7 @@
 
 #include "common/base/prng.h"
 #include "edge-agent/adapters/log_rows.h"
+#include "edge-agent/adapters/log_sql.h"
 #include "tests/unit/edge-agent/adapters/faulty_vfs.h"
 #include "tests/unit/edge-agent/adapters/life.h"
 
@@ -230,7 +231,7 @@ TEST(AgentLogFaults, WhatIsLostIsNamedByItsOwnOrigin) {
     BatchRow row = batch_of(20, 39, 20);
     row.origin = ProducerId{79};
     const Buffer head = encode_row(row);
-    auto other = log.store->database().prepare("UPDATE batches SET head = ?2 WHERE k = ?1");
+    auto other = log.store->database().prepare(log_sql::put_head);
     ASSERT_TRUE(other->bind(1, key_of(stream, EventIndex{20})).bind(2, Bytes(head)).run());
   }
   const Life life(options);

@@ -151,6 +151,7 @@ TEST(AgentLogDamage, OneContradictoryRowCostsNoOther) {
     {
       auto database = Database::open(options.path, false);
       ASSERT_TRUE(database->execute(one.sql.c_str()));
+      check_as_written(*database);
     }
     const Life life(options);
     ASSERT_FALSE(life.refused) << one.name << ": " << life.refused->what;
@@ -164,6 +165,49 @@ TEST(AgentLogDamage, OneContradictoryRowCostsNoOther) {
       EXPECT_EQ(life.persisted.lost[0].last, EventIndex{39}) << one.name;
       EXPECT_EQ(life.persisted.lost[0].origin, ProducerId{77}) << one.name;
     }
+  }
+}
+
+// What one bit makes of a row may look like another good one.
+TEST(AgentLogDamage, ARowThatIsNotAsItWasIsNotBelieved) {
+  struct Case {
+    const char* name;
+    std::string sql;
+    std::size_t batches, events, sources, recents, ids, lost;
+  };
+  const std::string second = std::to_string(key_of(stream, EventIndex{20}));
+  const std::string run = std::to_string(key_of(stream, EventIndex{40}));
+  const std::string published = "CAST(substr(head, 1, length(head) - 2) || x'0100' AS BLOB)";
+  const std::string elsewhere = "CAST(substr(row, 1, length(row) - 1) || x'07' AS BLOB)";
+  const Case cases[] = {
+      {"a source's number", "UPDATE sources SET last = last + 64", 2, 161, 0, 1, 1, 0},
+      {"a message's hash", "UPDATE recents SET hash = hash + 1", 2, 161, 1, 0, 1, 0},
+      {"the time of a run", "UPDATE runs SET base_time = base_time + 8 WHERE k = " + run, 2, 51, 1, 1, 1, 1},
+      {"a mark", "UPDATE batches SET head = " + published + " WHERE k = " + second, 1, 161, 1, 1, 1, 1},
+      {"an id that is known", "UPDATE state SET id = id + 1 WHERE kind = 4", 2, 161, 1, 1, 0, 0},
+      {"where a stream is", "UPDATE state SET row = " + elsewhere + " WHERE kind = 2", 2, 161, 1, 1, 1, 0},
+  };
+  for (const Case& one : cases) {
+    const Folder folder;
+    const LogOptions options = options_in(folder);
+    write_everything(options);
+    {
+      auto database = Database::open(options.path, false);
+      ASSERT_TRUE(database->execute(one.sql.c_str())) << one.name;
+      ASSERT_GT(database->changes(), 0) << one.name;
+    }
+    const Life life(options);
+    ASSERT_FALSE(life.refused) << one.name << ": " << life.refused->what;
+    EXPECT_TRUE(life.lost) << one.name;
+    const Persisted& rows = life.persisted;
+    EXPECT_EQ(rows.batches.size(), one.batches) << one.name;
+    EXPECT_EQ(rows.events.size(), one.events) << one.name;
+    EXPECT_EQ(rows.sources.size(), one.sources) << one.name;
+    EXPECT_EQ(rows.recents.size(), one.recents) << one.name;
+    EXPECT_EQ(rows.producers.size(), one.ids) << one.name;
+    EXPECT_EQ(rows.lost.size(), one.lost) << one.name;
+    for (const StreamRow& row : rows.streams) EXPECT_FALSE(row.acknowledged.any()) << one.name << ": it says 7 there";
+    for (const OriginRow& row : rows.origins) EXPECT_TRUE(row.must_resolve) << one.name;
   }
 }
 

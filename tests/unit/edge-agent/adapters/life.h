@@ -66,6 +66,16 @@ inline void rot_batch(const LogOptions& options, std::int64_t first) {
   ASSERT_TRUE(update->bind(1, key_of(stream, EventIndex{first})).bind(2, Bytes(other)).run());
 }
 
+// The checksums of all rows as they are now: what is wrong with them was written so.
+inline void check_as_written(Database& database) {
+  for (const char* sql :
+       {"UPDATE state SET crc = row_crc(kind, stream, id, row)",
+        "UPDATE runs SET crc = row_crc(k, last, base_time, events)", "UPDATE batches SET crc = row_crc(k, head)",
+        "UPDATE sources SET crc = row_crc(input, device, incarnation, last, used)",
+        "UPDATE recents SET crc = row_crc(input, device, slot, number, hash)"})
+    ASSERT_TRUE(database.execute(sql)) << sql;
+}
+
 inline bool is_marked(const LogOptions& options) { return std::filesystem::exists(options.path + ".damaged"); }
 
 inline std::vector<std::int64_t> damaged_batches(const Persisted& rows) {

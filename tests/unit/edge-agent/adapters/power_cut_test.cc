@@ -9,6 +9,7 @@
 
 #include "edge-agent/adapters/log_apply.h"
 #include "edge-agent/agent/run.h"
+#include "tests/unit/edge-agent/adapters/dump_rows.h"
 #include "tests/unit/edge-agent/adapters/power_cut_vfs.h"
 
 namespace edgelog::agent {
@@ -28,22 +29,15 @@ LogOptions options_on(const PowerCutVfs& vfs) {
 
 // Everything in the log, byte for byte.
 std::string dump(LogStore& store) {
-  std::string out;
-  for (const char* sql :
-       {"SELECT kind || ',' || stream || ',' || id || ',' || hex(row) FROM state ORDER BY kind, stream, id",
-        "SELECT k || ',' || last || ',' || base_time || ',' || hex(events) FROM runs ORDER BY k",
-        "SELECT k || ',' || hex(head) || ',' || hex(data) FROM batches ORDER BY k",
-        "SELECT device || ',' || incarnation || ',' || last FROM sources ORDER BY 1"}) {
-    auto rows = store.database().prepare(sql);
-    if (!rows) return rows.error().what;
-    while (true) {
-      auto row = rows->step();
-      if (!row) return row.error().what;
-      if (!*row) break;
-      out.append(rows->text(0)).append("\n");
-    }
+  std::string out = dump_rows(store.database());
+  auto batches = store.database().prepare("SELECT hex(data) FROM batches ORDER BY k");
+  if (!batches) return batches.error().what;
+  while (true) {
+    auto row = batches->step();
+    if (!row) return row.error().what;
+    if (!*row) return out;
+    out.append(batches->text(0)).append("\n");
   }
-  return out;
 }
 
 // What an opening of this image finds; what is wrong with it, if it cannot be opened.
