@@ -1,6 +1,7 @@
 #include "tests/sim/edge/agent_node.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace edgelog::sim::edge {
 
@@ -24,6 +25,11 @@ Config make_config(const Plan& plan, int index) {
   doors.priority = 1;
   doors.when_full = plan.when_full;
   if (plan.small_log) config.log_bytes_max = 14'000;
+  config.handed_max = plan.handed_max;
+  if (plan.small_sources) {  // what a device may still send of earlier boots is known
+    config.sources_max = static_cast<std::uint32_t>(plan.devices) + 4;
+    config.incarnations_max = 4;
+  }
   config.streams["doors"] = doors;
   StreamSettings gaps = config.defaults;
   gaps.bytes_max = 1 << 20;
@@ -47,20 +53,26 @@ void AgentNode::start() {
   base_.say("{}: starts, branch {}", name_, branch_);
   ++life_;
   armed_ = never;
+  opened_ = base_.now;
+  handed_ = 0;
   checker_.started(index_);
-  core_ = std::make_unique<Agent>(config_, store_.read(), base_.random.next(), moment());
+  Persisted rows = store_.read();
+  rows.lost = lost_;
+  core_ = std::make_unique<Agent>(config_, std::move(rows), base_.random.next(), moment(), !lost_.empty());
   arm();
   base_.after(base_.between(milliseconds(10), seconds(2)), [this, life = life_] {
     if (life == life_ && core_) connect();
   });
   dropped_ = dropped_durable_ = 0;
-  if (plan_.small_log) tend();
+  if (plan_.small_log || plan_.small_age) tend();
+  if (short_of_space_) step(Usage{store_.bytes(), true});
 }
 
 void AgentNode::tend() {
   base_.after(seconds(1), [this, life = life_] {
     if (life != life_ || !core_) return;
-    tell_usage();
+    if (plan_.small_age) checker_.judge_ages(index_, store_, opened_);
+    if (plan_.small_log) tell_usage();
     if (life == life_) tend();
   });
 }
@@ -68,7 +80,7 @@ void AgentNode::tend() {
 // By the log's bound only what is over it goes, once.
 void AgentNode::tell_usage() {
   const std::uint64_t before = core_->counts().events_dropped;
-  step(Usage{store_.bytes()});
+  step(Usage{store_.bytes(), short_of_space_});
   if (!core_ || core_->counts().events_dropped == before || plan_.small_bound || plan_.small_age) return;
   base_.check(Check::gaps_not_false, store_.bytes() > config_.log_bytes_max, [&] {
     return fmt::format("{}: dropped by the log's bound, and the log takes {} bytes only", name_, store_.bytes());
@@ -81,6 +93,7 @@ void AgentNode::tell_usage() {
 void AgentNode::crash() {
   if (!core_) return;
   base_.say("{}: dies", name_);
+  judge_accounts();
   base_.injected(Fault::agent_crash);
   core_.reset();
   ++life_;
@@ -94,6 +107,11 @@ void AgentNode::crash() {
   under_way_.reset();
   if (plan_.batch_damaged > 0 && base_.random.chance(plan_.batch_damaged, 100) && store_.damage_any(base_.random))
     base_.injected(Fault::batch_damaged);
+  if (plan_.log_damaged > 0 && base_.forger.chance(plan_.log_damaged, 100))
+    if (const auto lost = store_.lose_any(base_.forger)) {
+      base_.injected(Fault::agent_log_damaged);
+      lost_.push_back(*lost);
+    }
   taken_.clear();
   unacknowledged_.clear();
   base_.after(base_.between(milliseconds(100), seconds(20)), [this, life = life_] {
@@ -102,6 +120,7 @@ void AgentNode::crash() {
 }
 
 void AgentNode::keep_image() {
+  if (!lost_.empty()) return;  // what will be named is not yet
   // Rule 12: two lives that choose a partition from different counts may choose different ones.
   if (plan_.partitions_added.value() > 0 && !store_.all_placed(streams)) return;
   images_.push_back(store_);
@@ -117,8 +136,9 @@ void AgentNode::restore_image() {
   const Store before = store_;
   store_ = images_[base_.random.below(images_.size())];
   checker_.restored(branch_, store_);
-  const bool kept = plan_.partitions_added.value() == 0 || before.all_placed(streams);
+  const bool kept = lost_.empty() && (plan_.partitions_added.value() == 0 || before.all_placed(streams));
   if (kept && base_.random.chance(1, 3)) images_.push_back(before);
+  lost_.clear();
   branch_ = ++branches;
   base_.say("{}: put back to an older image, branch {}", name_, branch_);
 }
@@ -126,6 +146,7 @@ void AgentNode::restore_image() {
 void AgentNode::connect() {
   if (connected_ || !core_) return;
   connected_ = true;
+  handed_ = 0;
   ++session_;
   base_.say("{}: connected", name_);
   checker_.connected(index_);
@@ -134,10 +155,13 @@ void AgentNode::connect() {
   link.answers = [this](const uplink::Answers& answers) {
     if (!core_) return;
     checker_.answered(index_, answers);
+    checker_.told_time(index_, answers.gateway_time);
     step(answers);
   };
   link.topics = [this](const uplink::TopicList& list) {
-    if (core_) step(list);
+    if (!core_) return;
+    checker_.told_time(index_, list.gateway_time);
+    step(list);
   };
   cloud_.connect(name_, std::move(link));
   step(Connected{});
@@ -156,6 +180,13 @@ void AgentNode::cut_uplink(Duration wait) {
   });
 }
 
+void AgentNode::set_short_of_space(bool is) {
+  if (is) base_.injected(Fault::short_of_space);
+  if (std::exchange(short_of_space_, is) == is || !core_) return;
+  base_.say("{}: {}short of space", name_, is ? "" : "no longer ");
+  step(Usage{store_.bytes(), is});
+}
+
 void AgentNode::jump_clock() {
   base_.injected(Fault::agent_clock_jump);
   // A little wrong, or so much that anybody sees it: what lies between an agent cannot know (SIMULATION.md).
@@ -168,6 +199,7 @@ void AgentNode::jump_clock() {
 
 void AgentNode::heal() {
   healed_ = true;
+  set_short_of_space(false);
   skew_ = Duration{0};
 }
 
@@ -176,12 +208,15 @@ bool AgentNode::take(const Taken& taken, const FactPtr& fact) {
   Effects effects;
   const bool pending =
       std::any_of(taken_.begin(), taken_.end(), [&](const auto& entry) { return entry.second.fact->id == fact->id; });
+  const auto before = plan_.small_bound ? accounts() : std::map<std::string, std::int64_t>{};
   const Taking taking = core_->step(moment(), taken, effects);
-  checker_.judged(store_, *fact, taking.outcome, pending);
+  judge_room(taken, taking.outcome, before);
+  checker_.judged(index_, store_, *fact, taking.outcome, pending);
   if (taking.outcome == Outcome::taken || taking.outcome == Outcome::repeat || taking.outcome == Outcome::dropped)
     unacknowledged_.insert(taken.ticket);
   for (std::size_t i = 0; i < taking.events.size(); ++i) {
     const Assigned& a = taking.events[i];
+    if (a.stream != taken.events[i].stream) base_.fail(name_ + ": an event went to another stream");
     taken_[{a.stream, a.index}] = {fact, a.timestamp, taken.events[i].bytes};
   }
   if (taking.outcome == Outcome::blocked || taking.outcome == Outcome::later || taking.outcome == Outcome::dropped)
@@ -255,7 +290,7 @@ void AgentNode::perform(Effects effects) {
     } else if (const auto* d = std::get_if<ConfirmDevice>(&effect)) {
       confirm(*d);
     } else if (const auto* a = std::get_if<Acknowledge>(&effect)) {
-      checker_.acknowledged(store_, a->ticket);
+      checker_.acknowledged(index_, store_, a->ticket);
       if (const auto one = unacknowledged_.find(a->ticket); one != unacknowledged_.end()) unacknowledged_.erase(one);
     }
   }
@@ -263,12 +298,17 @@ void AgentNode::perform(Effects effects) {
 
 void AgentNode::handed_over() {
   if (!connected_) return;
+  ++handed_;
   base_.after(base_.between(microseconds(300), milliseconds(30)), [this, session = session_, life = life_] {
-    if (life == life_ && session == session_ && core_) step(HandedOver{});
+    if (life != life_ || session != session_ || !core_) return;
+    --handed_;
+    step(HandedOver{});
   });
 }
 
 void AgentNode::publish(const PublishBatch& effect) {
+  base_.check(Check::bound_is_kept, handed_ < config_.handed_max,
+              [&] { return fmt::format("{}: {} are on their way to the MQTT server", name_, handed_ + 1); });
   const Store::StoredBatch* stored = store_.batch(effect.batch.stream, effect.batch.first);
   const bool same = stored != nullptr && stored->row.producer == effect.batch.producer &&
                     stored->row.sequence == effect.batch.sequence && stored->row.last == effect.batch.last;
@@ -308,6 +348,15 @@ void AgentNode::apply(const Transaction& transaction, std::vector<std::int32_t>*
   if (!result.broken.empty()) return base_.fail("transaction: " + result.broken);
   checker_.applied(index_, branch_, store_, result);
   dropped_durable_ += checker_.dropped(result);
+  if (!std::exchange(lost_, {}).empty())
+    base_.check(Check::leaves_log_only_if_durable_or_named,
+                std::any_of(result.gaps.begin(), result.gaps.end(), [](const Gap& gap) { return gap.stream == "*"; }),
+                [&] { return name_ + ": its log was damaged, and no gap says so"; });
+  for (const Op& op : transaction.ops)
+    if (std::holds_alternative<DeleteSource>(op))
+      base_.injected(Fault::source_forgotten);
+    else if (std::holds_alternative<DeleteProducer>(op))
+      checker_.forgot_id();
   for (const Op& op : transaction.ops)
     if (const auto* insert = std::get_if<InsertEvents>(&op))
       for (EventIndex at = insert->first; at <= insert->last; at = at + 1) taken_.erase({insert->stream, at});

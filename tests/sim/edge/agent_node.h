@@ -16,6 +16,7 @@ class AgentNode {
   bool up() const { return core_ != nullptr; }
   void cut_uplink(Duration wait);
   void jump_clock();
+  void set_short_of_space(bool is);
   void keep_image();
   void restore_image();
   void heal();  // liveness: nothing dies any more, the clock is right
@@ -27,6 +28,7 @@ class AgentNode {
 
   bool quiet() const;  // nothing waits, and nothing is asked
   std::string describe() const;
+  void judge_accounts();  // what its streams count is what its log holds
   const Store& store() const { return store_; }
   const std::string& name() const { return name_; }
   std::optional<agent::StreamId> stream(const std::string& topic) { return core_->stream(topic); }
@@ -39,6 +41,8 @@ class AgentNode {
   void connect();
   void tend();
   void tell_usage();
+  std::map<std::string, std::int64_t> accounts() const;
+  void judge_room(const agent::Taken& taken, agent::Outcome outcome, const std::map<std::string, std::int64_t>& before);
   void commit(const agent::Transaction& transaction);
   void apply(const agent::Transaction& transaction, std::vector<std::int32_t>* sizes);
   void handed_over();
@@ -59,7 +63,10 @@ class AgentNode {
   std::vector<Store> images_;
   int branch_ = 0;
   std::uint64_t life_ = 0, session_ = 0;
-  bool connected_ = false, healed_ = false;
+  bool connected_ = false, healed_ = false, short_of_space_ = false;
+  Instant opened_{};
+  std::vector<agent::Gap> lost_;  // of its log: known to the next start, until that is durable
+  std::uint32_t handed_ = 0;      // publishes that the MQTT server has not taken
   Instant armed_ = never;
   Duration skew_{0};
   std::uint64_t fence_count_ = 0;

@@ -44,7 +44,15 @@ const std::vector<std::string>& fault_names() {
                                               "read of a look slow",
                                               "answer forged",
                                               "batch forged",
-                                              "batch damaged"};
+                                              "batch damaged",
+                                              "refused for good",
+                                              "agent short of space",
+                                              "source forgotten",
+                                              "answers in one message",
+                                              "agent's log damaged",
+                                              "old list of topics",
+                                              "gateway's MQTT cut",
+                                              "gateway's subscriptions refused"};
   return names;
 }
 
@@ -78,6 +86,8 @@ const std::vector<std::string>& check_names() {
                                               "old copies are discarded",
                                               "all durable arrived or is named",
                                               "sources accounted for",
+                                              "a stream's account is right",
+                                              "bounds are kept",
                                               "all arrived in the end"};
   return names;
 }

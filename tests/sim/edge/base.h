@@ -58,6 +58,14 @@ enum class Fault : std::uint8_t {
   answer_forged,
   batch_forged,
   batch_damaged,
+  refused_for_good,
+  short_of_space,
+  source_forgotten,
+  answers_together,
+  agent_log_damaged,
+  old_list,
+  gateway_cut,
+  subscriptions_refused,
   count
 };
 enum class Check : std::uint8_t {
@@ -90,6 +98,8 @@ enum class Check : std::uint8_t {
   old_copy_discarded,
   named_at_end,
   sources_at_end,
+  account_is_right,
+  bound_is_kept,
   all_arrived,
   count
 };

@@ -59,12 +59,15 @@ void Checker::applied(int agent, int branch, const Store& store, const Store::Ap
     });
     newest = durable.timestamp;
     events_[durable.key].opening = openings_[agent];
+    events_[durable.key].timestamp = durable.timestamp;
+    judge_stamp(agent, durable);
     base_.say("   durable {} {} message {}, stamped {} s from now", durable.topic, text(durable.key), durable.fact->id,
               to_millis(durable.timestamp - base_.wall()) / 1000);
     if (const auto& gap = durable.fact->gap; gap) {
       base_.say("      names {} {}:{}..{} of source '{}' {}..{}, {}", gap->stream, gap->origin.value(),
                 gap->first.value(), gap->last.value(), gap->source.device, gap->source_first, gap->source_last,
                 gap->reason);
+      if (gap->reason == agent::gap_reason::full) full_[agent].gaps[durable.key] = *gap;
       continue;
     }
     const Fact& fact = *durable.fact;
@@ -98,8 +101,12 @@ void Checker::applied(int agent, int branch, const Store& store, const Store::Ap
   for (const ProducerId id : result.left)
     base_.check(Check::renumbered_behind_fence, fenced_.contains(id),
                 [&] { return fmt::format("{:08x} is given up and was never fenced", short_id(id)); });
-  for (const auto& grown : result.grown) events_[grown.key].fact = grown.fact;
-  for (const Gap& gap : result.gaps) judge_gap(gap);
+  for (const auto& grown : result.grown) {
+    events_[grown.key].fact = grown.fact;
+    if (const auto full = full_[agent].gaps.find(grown.key); full != full_[agent].gaps.end())
+      full->second = *grown.fact->gap;
+  }
+  for (const Gap& gap : result.gaps) judge_gap(agent, gap);
   EventKey before;
   for (const auto& gone : result.gone) {
     const auto event = events_.find(gone.key);
@@ -125,15 +132,18 @@ bool Checker::has(const Store& store, std::uint64_t message) const {
 }
 
 // Of a device without a boot only what is there, or was dropped by name, is a repeat: it may count from 1 again.
-void Checker::judged(const Store& store, const Fact& fact, agent::Outcome outcome, bool pending) {
-  if (outcome == agent::Outcome::dropped) dropped_.insert(fact.id);
+void Checker::judged(int agent, const Store& store, const Fact& fact, agent::Outcome outcome, bool pending) {
+  if (outcome == agent::Outcome::dropped) {
+    dropped_.insert(fact.id);
+    full_[agent].dropped.insert(fact.id);
+  }
   if (outcome != agent::Outcome::repeat || kinds_[fact.device] != DeviceKind::numbered_without_boot) return;
   base_.check(Check::repeat_is_known, pending || dropped_.contains(fact.id) || has(store, fact.id), [&] {
     return fmt::format("message {} of device {} (number {}) passed for a repeat", fact.id, fact.device, fact.number);
   });
 }
 
-void Checker::acknowledged(const Store& store, std::uint64_t message) {
+void Checker::acknowledged(int agent, const Store& store, std::uint64_t message) {
   const Fact& fact = *made_.at(message);
   const DeviceKind kind = kinds_[fact.device];
   // What a device's number says is a repeat may be named by a gap, and not be there.
@@ -142,6 +152,40 @@ void Checker::acknowledged(const Store& store, std::uint64_t message) {
   const bool passed = by_number && (plan_.modulus > 0 || last >= fact.number);
   base_.check(Check::acknowledged_is_durable, has(store, message) || passed || dropped_.contains(message),
               [&] { return fmt::format("message {} of device {} is not durable", message, fact.device); });
+  if (full_[agent].dropped.contains(message) && !has(store, message)) judge_full(agent, fact);
+}
+
+// Who has no number is counted.
+void Checker::judge_full(int agent, const Fact& fact) {
+  Full& full = full_[agent];
+  std::int64_t counted = 0;
+  bool named = false;
+  for (const auto& [key, gap] : full.gaps) {
+    if (!gap.stream.empty()) counted += gap.count;
+    named = named || is_named(gap, fact);
+  }
+  if (kinds_[fact.device] == DeviceKind::plain) named = (full.plain += fact.events) <= counted;
+  base_.check(Check::acknowledged_is_durable, named, [&] {
+    return fmt::format("message {} of device {} was dropped by a full stream, and no gap names it", fact.id,
+                       fact.device);
+  });
+}
+
+void Checker::told_time(int agent, WallMillis time) {
+  Told& told = told_[agent];
+  if (told.last >= WallMillis{0} && time > told.last && told.live == never) told.live = base_.now;
+  told.last = time;
+}
+
+// By a clock that is right, once a gateway speaks; but for what was given last, where that is not far ahead.
+void Checker::judge_stamp(int agent, const Store::Applied::Durable& durable) {
+  const Instant live = told_[agent].live;
+  if (plan_.gateway_clock.value() > 0 || live == never || base_.now - live < seconds(60)) return;
+  const Duration ahead = durable.timestamp - base_.wall();
+  base_.check(Check::time_not_back, ahead < seconds(700) && ahead > seconds(-200), [&] {
+    return fmt::format("{} {}: stamped {} s from now, and the time is known", durable.topic, text(durable.key),
+                       to_millis(ahead) / 1000);
+  });
 }
 
 void Checker::restored(int branch, const Store& image) {
@@ -214,15 +258,19 @@ void Checker::looking(int agent, const std::string& topic) {
 
 void Checker::started(int agent) {
   ++openings_[agent];
+  full_.erase(agent);
+  told_.erase(agent);
   std::erase_if(fencing_, [&](const auto& entry) { return entry.first.first == agent; });
 }
 
 void Checker::answered(int agent, const uplink::Answers& answers) {
-  for (const auto& answer : answers.batches)
+  for (const auto& answer : answers.batches) {
+    if (answer.error != 0) refused_.try_emplace({answer.batch.producer_id, answer.batch.first}, base_.now);
     if (answer.error == 0 && answer.batch.producer_epoch == uplink::event_epoch) {
       known_[agent].insert(answer.batch.producer_id);
       succeeded_.insert({answer.batch.producer_id, answer.batch.first});
     }
+  }
 }
 
 void Checker::confirmed(int, const Store& store, const agent::ConfirmDevice& effect, int device) {
@@ -276,6 +324,18 @@ void Checker::judge_order(const std::string& topic, std::int32_t partition, Offs
   stood.push_back(mine);
 }
 
+// Late is only what may have something behind it in the log: of this agent's log's one life, as long as no one took
+// from the cloud's.
+void Checker::judge_late(const Event& event, const EventKey& key, const Record& record, const Copy& copy) {
+  Reached& reached = reached_[{event.agent, event.topic}];
+  const bool gone = retained_from_.contains({copy.topic, copy.partition});
+  if (record.late && restores_ == 0 && ids_forgotten_ == 0 && !gone)
+    base_.check(Check::late_is_marked, event.taken < reached.taken,
+                [&] { return fmt::format("{} {} is marked late, and is the youngest", event.topic, text(key)); });
+  reached.taken = std::max(reached.taken, event.taken);
+  reached.index = std::max(reached.index, key.index);
+}
+
 void Checker::committed(const std::string& topic, std::int32_t partition, Offset base, const ContentPtr& content,
                         int branch, Instant published) {
   const Standing standing{topic, partition, base, content->producer, content->epoch, content->first};
@@ -301,6 +361,7 @@ void Checker::committed(const std::string& topic, std::int32_t partition, Offset
                 [&] { return fmt::format("{} is in partition {} and in {}", topic, place->second, partition); });
     judge_repeat(event->second, key, copy);
     // Rule 12: nobody can call back what a fence had shut out that the log lost, and no one told it to be late.
+    judge_late(event->second, key, record, copy);
     if (!copy.shut_out) judge_order(topic, partition, offset, record, event->second, published);
     event->second.copies.push_back(copy);
     event->second.ever_committed = true;
@@ -385,12 +446,21 @@ void Checker::finish(int agent, const Store& store) {
 }
 
 bool Checker::is_named(const Gap& gap, const Fact& fact) {
-  if (!gap.stream.empty() || gap.source != source_of(fact.device) || gap.incarnation != std::to_string(fact.boot))
+  const DeviceKind kind = kinds_[fact.device];
+  const bool tells_boot = kind != DeviceKind::plain && kind != DeviceKind::numbered_without_boot;
+  if (!gap.stream.empty() || gap.source != source_of(fact.device) ||
+      gap.incarnation != (tells_boot ? std::to_string(fact.boot) : ""))
     return false;
-  const bool wraps = kinds_[fact.device] == DeviceKind::numbered && plan_.modulus > 0;
+  const bool wraps = (kind == DeviceKind::numbered || kind == DeviceKind::numbered_without_boot) && plan_.modulus > 0;
   const std::int64_t number = wraps ? fact.number % plan_.modulus : fact.number;
   if (wraps && gap.source_first > gap.source_last) return number >= gap.source_first || number <= gap.source_last;
   return gap.source_first <= number && number <= gap.source_last;
+}
+
+// Without a boot a number that comes behind later ones is a device that began again, behind which nothing is missing.
+bool Checker::numbers_are_in_order() const {
+  return restores_ == 0 && plan_.short_of_space.value() == 0 &&
+         !(plan_.small_bound && plan_.when_full != agent::WhenFull::drop_oldest);
 }
 
 void Checker::finish_sources(int agent, const Store& store, const std::set<EventKey>& accounted,
@@ -411,8 +481,9 @@ void Checker::finish_sources(int agent, const Store& store, const std::set<Event
   for (const auto& [id, fact] : made_) {
     if (fact->device / 100 != agent) continue;
     const DeviceKind kind = kinds_[fact->device];
-    if (kind == DeviceKind::plain || kind == DeviceKind::numbered_without_boot) continue;
-    const bool ring = kind != DeviceKind::numbered;
+    const bool tells_boot = kind != DeviceKind::numbered_without_boot;
+    if (kind == DeviceKind::plain || (!tells_boot && !numbers_are_in_order())) continue;
+    const bool ring = kind == DeviceKind::ring || kind == DeviceKind::ring_lasting;
     const auto numbers = span.find({fact->device, fact->boot});
     if (!ring &&
         (numbers == span.end() || fact->number < numbers->second.first || fact->number > numbers->second.second))
@@ -426,7 +497,7 @@ void Checker::finish_sources(int agent, const Store& store, const std::set<Event
         fine = fine || (from <= fact->number && fact->number <= to);
     if (!fine) fine = std::any_of(named.begin(), named.end(), [&](const Gap& g) { return is_named(g, *fact); });
     // What a numbered device's gap names is not there; unless it came behind a number that had wrapped.
-    else if (durable(id) && plan_.modulus == 0)
+    else if (tells_boot && durable(id) && plan_.modulus == 0)
       base_.check(Check::gaps_not_false,
                   std::none_of(named.begin(), named.end(), [&](const Gap& g) { return is_named(g, *fact); }), [&] {
                     return fmt::format("a gap names number {} of device {} (boot {}), which is durable", fact->number,

@@ -34,12 +34,17 @@ class Checker {
   void fencing(int agent, const std::string& topic, ProducerId id) { fencing_[{agent, topic}].insert(id); }
   void looking(int agent, const std::string& topic);
   void started(int agent);
+  void forgot_id() { ++ids_forgotten_; }  // of an agent's stream: its log knows the last 64
   void connected(int agent) { known_[agent].clear(); }
   void answered(int agent, const uplink::Answers& answers);
   void confirmed(int agent, const Store& store, const agent::ConfirmDevice& effect, int device);
   // What the agent said of a message: `pending` if it has it and has not made it durable.
-  void judged(const Store& store, const Fact& fact, agent::Outcome outcome, bool pending);
-  void acknowledged(const Store& store, std::uint64_t message);
+  void judged(int agent, const Store& store, const Fact& fact, agent::Outcome outcome, bool pending);
+  void acknowledged(int agent, const Store& store, std::uint64_t message);
+  // A gateway told the time.
+  void told_time(int agent, WallMillis time);
+  // By age nothing stays that may go and is older; it was opened then.
+  void judge_ages(int agent, const Store& store, Instant opened);
 
   // The log.
   struct Copy {
@@ -77,6 +82,7 @@ class Checker {
     std::uint64_t of_device = 0;  // counts the messages taken of its device
     Instant durable{};
     int opening = 0;  // of its agent's log
+    WallMillis timestamp{-1};
   };
   // A batch or fence at its place.
   struct Standing {
@@ -94,7 +100,21 @@ class Checker {
     std::uint64_t highest = 0;  // taking among these and before
     EventKey highest_key;
   };
-  void judge_gap(const agent::Gap& gap);
+  // What streams that drop the newest dropped since the agent's start, and the gaps that name it.
+  struct Full {
+    std::set<std::uint64_t> dropped;
+    std::map<EventKey, agent::Gap> gaps;
+    std::int64_t plain = 0;  // events that were acknowledged, of devices without numbers
+  };
+  struct Told {
+    WallMillis last{-1};
+    Instant live = never;  // a later one was told
+  };
+  void judge_full(int agent, const Fact& fact);
+  void judge_stamp(int agent, const Store::Applied::Durable& durable);
+  void judge_late(const Event& event, const EventKey& key, const Record& record, const Copy& copy);
+  bool numbers_are_in_order() const;
+  void judge_gap(int agent, const agent::Gap& gap);
   void judge_order_of_drops(const Store& store, const Store::Applied& result);
   bool has(const Store& store, std::uint64_t message) const;
   void judge_drop(const Store::Applied::Gone& gone, const Event& event, const agent::Gap& gap, bool first);
@@ -139,10 +159,18 @@ class Checker {
   std::set<Standing> stands_;                                            // in the log
   std::map<Standing, std::set<Instant>> lost_;                           // by a log that went back, when
   std::map<Standing, std::set<Instant>> again_;                          // of these: it stands at its very place again
-  std::set<Standing> known_to_images_;                   // as acknowledged last, by an image that was put back
-  std::set<std::uint64_t> dropped_;                      // messages that a full stream dropped by name
-  std::map<std::string, std::vector<Instant>> leaders_;  // since when, of any partition
-  int restores_ = 0;
+  std::set<Standing> known_to_images_;                          // as acknowledged last, by an image that was put back
+  std::set<std::uint64_t> dropped_;                             // messages that a full stream dropped by name
+  std::map<int, Full> full_;                                    // by agent
+  std::map<int, Told> told_;                                    // by agent
+  std::map<std::pair<ProducerId, Sequence>, Instant> refused_;  // batches, since when some agent was told so
+  struct Reached {
+    std::uint64_t taken = 0;
+    EventIndex index{-1};
+  };
+  std::map<std::pair<int, std::string>, Reached> reached_;  // the youngest in the log, by agent and topic
+  std::map<std::string, std::vector<Instant>> leaders_;     // since when, of any partition
+  int restores_ = 0, ids_forgotten_ = 0;
 };
 
 }  // namespace edgelog::sim::edge

@@ -2,7 +2,21 @@
 
 #include <algorithm>
 
+#include "common/base/assert.h"
+
 namespace edgelog::sim::edge {
+
+namespace {
+
+// As it comes out at the other end.
+template <class Message>
+Message carried(const Message& message) {
+  Message out;
+  ASSERT(uplink::decode(uplink::encode(message), out));
+  return out;
+}
+
+}  // namespace
 
 void Cloud::subscribe(std::size_t gateway, std::uint32_t shard, bool on) {
   auto& shards = gateways_[gateway].shards;
@@ -12,7 +26,13 @@ void Cloud::subscribe(std::size_t gateway, std::uint32_t shard, bool on) {
 
 void Cloud::connect(const std::string& agent, AgentLink link) {
   agents_[agent] = std::move(link);
-  deliver_topics(agent);
+  if (!retained_) return;
+  // As with a gateway's clock: an older one says nothing about what the log may have forgotten.
+  const Duration most{plan_.rules.memory.value() / 2 - copy_lives.value()};
+  const bool old = !healed && plan_.old_list > 0 && base_.wall() - saved_->gateway_time < most &&
+                   base_.forger.chance(plan_.old_list, 100);
+  if (old) base_.injected(Fault::old_list);
+  deliver_topics(agent, old ? *saved_ : *retained_);
 }
 
 std::optional<Instant> Cloud::arrival(Instant& last) {
@@ -36,6 +56,7 @@ std::optional<Instant> Cloud::arrival(Instant& last) {
 }
 
 void Cloud::publish_up(UpMessage message) {
+  if (message.look) message.look = carried(*message.look);
   const int copies = !healed && base_.chance(plan_.uplink_repeat) ? 2 : 1;
   if (copies == 2) base_.injected(Fault::uplink_repeat);
   for (int copy = 0; copy < copies; ++copy) {
@@ -53,6 +74,7 @@ void Cloud::publish_up(UpMessage message) {
 void Cloud::answer(const std::string& agent, uplink::Answers answers) {
   const auto link = agents_.find(agent);
   if (link == agents_.end()) return;
+  answers = carried(answers);
   const int copies = !healed && base_.chance(plan_.uplink_repeat) ? 2 : 1;
   if (copies == 2) base_.injected(Fault::uplink_repeat);
   for (int copy = 0; copy < copies; ++copy) {
@@ -66,15 +88,15 @@ void Cloud::answer(const std::string& agent, uplink::Answers answers) {
 }
 
 void Cloud::publish_topics(const uplink::TopicList& list) {
-  retained_ = list;
-  for (const auto& [agent, link] : agents_) deliver_topics(agent);
+  retained_ = carried(list);
+  if (!saved_) saved_ = retained_;
+  for (const auto& [agent, link] : agents_) deliver_topics(agent, *retained_);
 }
 
-void Cloud::deliver_topics(const std::string& agent) {
-  if (!retained_) return;
+void Cloud::deliver_topics(const std::string& agent, const uplink::TopicList& list) {
   const auto at = arrival(last_down_[agent]);
   if (!at) return;
-  base_.at(*at, [this, agent, list = *retained_, session = agents_.at(agent).session] {
+  base_.at(*at, [this, agent, list, session = agents_.at(agent).session] {
     const auto link = agents_.find(agent);
     if (link != agents_.end() && link->second.session == session) link->second.topics(list);
   });

@@ -53,7 +53,7 @@ class Cloud {
   };
   // When a message arrives that is sent now; nothing: it is lost. Mostly in order.
   std::optional<Instant> arrival(Instant& last);
-  void deliver_topics(const std::string& agent);
+  void deliver_topics(const std::string& agent, const uplink::TopicList& list);
 
   Base& base_;
   const Plan& plan_;
@@ -61,6 +61,7 @@ class Cloud {
   std::map<std::string, AgentLink> agents_;
   std::map<std::string, Instant> last_up_, last_down_;
   std::optional<uplink::TopicList> retained_;
+  std::optional<uplink::TopicList> saved_;  // what the server wrote to its disk: the first one
 };
 
 }  // namespace edgelog::sim::edge

@@ -90,6 +90,7 @@ class Device {
     if (kind_ == DeviceKind::numbered_without_boot) {
       base_.injected(Fault::device_renumbers);
       number_ = 0;
+      ++boot_;  // which it tells nobody
       return;
     }
     number_ = 0;
@@ -111,6 +112,7 @@ class Device {
     if (kind_ != DeviceKind::numbered_without_boot && kind_ != DeviceKind::plain)
       taken.incarnation = std::to_string(fact->boot);
     taken.number = fact->number;
+    taken.can_wait = !site_.plan_.cannot_wait || id_ % 2 == 0;
     if (taken.kind == agent::SourceKind::numbered && site_.plan_.modulus > 0) {
       if (taken.number >= site_.plan_.modulus) base_.injected(Fault::number_wraps);
       taken.modulus = site_.plan_.modulus;

@@ -22,7 +22,7 @@ std::uint64_t Checker::dropped(const Store::Applied& result) const {
   }));
 }
 
-void Checker::judge_gap(const Gap& gap) {
+void Checker::judge_gap(int agent, const Gap& gap) {
   const bool of_stream = gap.first.value() >= 0;
   // Of two leaders in short order the first, deposed, may answer under an epoch that is later than the one a gateway
   // named with a batch that the second one took: it passes for a log that went back, and the gap is in vain.
@@ -33,6 +33,10 @@ void Checker::judge_gap(const Gap& gap) {
                 std::any_of(put_back_at_.begin(), put_back_at_.end(),
                             [&](const auto& back) { return back.first.first == gap.stream; }),
                 [&] { return fmt::format("gap log_went_back: the log of {} never did", gap.stream); });
+  if (gap.reason == agent::gap_reason::log_went_back)
+    base_.check(Check::gaps_not_false, gap.last <= reached_[{agent, gap.stream}].index, [&] {
+      return fmt::format("gap log_went_back names {} up to {}, which never was there", gap.stream, gap.last.value());
+    });
   if (gap.reason == agent::gap_reason::full)
     base_.check(Check::gaps_not_false, plan_.small_bound && plan_.when_full == agent::WhenFull::drop_newest,
                 [] { return std::string("gap full, and nothing drops the newest"); });
@@ -49,11 +53,18 @@ void Checker::judge_drop(const Store::Applied::Gone& gone, const Event& event, c
       return fmt::format("gap {} names {} {}, {}", gap.reason, gone.topic, text(gone.key), wrong);
     };
   };
-  if (gap.reason == agent::gap_reason::refused)
+  if (gap.reason == agent::gap_reason::refused) {
     base_.check(Check::refused_set_aside, gone.set_aside, what("which was not set aside"));
+    const auto since = gone.batch ? refused_.find({gone.batch->producer, gone.batch->first}) : refused_.end();
+    base_.check(Check::refused_set_aside, since != refused_.end() && base_.now - since->second >= seconds(10),
+                what("which was not refused for long"));
+  }
   if (gap.reason == agent::gap_reason::unresolved)
     base_.check(Check::gaps_not_false, gone.published, what("which never was published"));
   if (!is_drop(gap)) return;
+  if (plan_.gateway_clock.value() == 0 && plan_.clock_jump.value() == 0)
+    base_.check(Check::gaps_not_false, gap.first_time <= event.timestamp && event.timestamp <= gap.last_time,
+                what("which was taken at another time"));
   const bool age = gap.reason == agent::gap_reason::age;
   const bool by_log = !age && plan_.small_log;
   base_.injected(age ? Fault::age_small_bound : by_log ? Fault::log_full : Fault::overflow_small_bound);
@@ -61,7 +72,9 @@ void Checker::judge_drop(const Store::Applied::Gone& gone, const Event& event, c
               what("without need"));
   base_.check(Check::gaps_not_false, !event.fact->gap, what("a gap, before what it describes"));
   if (!age && !plan_.small_log)
-    base_.check(Check::gaps_not_false, gone.topic != "doors" || plan_.when_full == agent::WhenFull::drop_oldest,
+    base_.check(Check::gaps_not_false,
+                gone.topic != "doors" || plan_.when_full == agent::WhenFull::drop_oldest ||
+                    (plan_.when_full == agent::WhenFull::block && plan_.cannot_wait),
                 what("whose stream does not drop the oldest"));
   // Not younger than the bound of 60 s, but for what a disk takes, whatever clocks do.
   if (age && first) base_.check(Check::gaps_not_false, base_.now - event.durable > seconds(45), what("which is young"));
@@ -70,6 +83,19 @@ void Checker::judge_drop(const Store::Applied::Gone& gone, const Event& event, c
       restores_ == 0 &&
       std::any_of(event.copies.begin(), event.copies.end(), [](const Copy& copy) { return !copy.shut_out; });
   base_.check(Check::gaps_not_false, !there, what("which is in the log"));
+}
+
+void Checker::judge_ages(int agent, const Store& store, Instant opened) {
+  for (const char* topic : {"climate", "doors"})
+    for (const EventKey& key : store.droppable(topic, true)) {
+      const Event& event = events_.at(key);
+      const Instant since = std::max(event.durable, opened);
+      // Ten seconds until somebody looks, and what a disk takes.
+      base_.check(Check::bound_is_kept, base_.now - since < seconds(60 + 10 + 30), [&] {
+        return fmt::format("agent {}: {} {} is {} s old, and may go", agent, topic, text(key),
+                           to_millis(base_.now - since) / 1000);
+      });
+    }
 }
 
 // What a bound drops is the oldest of its stream; and by the log's bound nothing goes while something of less priority

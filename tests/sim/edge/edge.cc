@@ -26,6 +26,7 @@ class World {
     for (const char* topic : {"climate", "doors", "edgelog.gaps"}) log_.create(topic, plan_.partitions);
     for (std::size_t i = 0; i < 2; ++i)
       gateways_.push_back(std::make_unique<GatewayNode>(base_, plan_, cloud_, log_, i));
+    for (auto& gateway : gateways_) gateway->attendance_changed = [this] { share_out(); };
     for (int i = 0; i < (plan_.two_agents ? 2 : 1); ++i) {
       agents_.push_back(std::make_unique<AgentNode>(base_, plan_, cloud_, checker_, i));
       sites_.push_back(std::make_unique<Site>(base_, plan_, checker_, *agents_.back(), i));
@@ -79,6 +80,11 @@ class World {
     every(plan_.image, [this] { any_agent().keep_image(); });
     every(plan_.restore, [this] { any_agent().restore_image(); });
     every(plan_.clock_jump, [this] { any_agent().jump_clock(); });
+    every(plan_.short_of_space, [this] {
+      AgentNode& agent = any_agent();
+      agent.set_short_of_space(true);
+      base_.after(seconds(base_.random.between(1, 30)), [&agent] { agent.set_short_of_space(false); });
+    });
     every(plan_.device_reboot, [this] { any_site().reboot_device(); });
     every(plan_.gateway_crash, [this] { crash_gateway(); });
     every(plan_.gateway_pause, [this] {
@@ -88,6 +94,13 @@ class World {
       base_.say("gateway {}: stopped for {} s", which, to_millis(wait) / 1000);
       gateways_[which]->pause(wait);
       base_.after(seconds(base_.random.between(1, 30)), [this] { share_out(); });
+    });
+    every(plan_.gateway_cut, [this] {
+      GatewayNode& gateway = any_gateway();
+      const Duration wait = seconds(base_.random.between(0, base_.random.chance(1, 3) ? 200 : 20));
+      if (base_.random.chance(2, 3)) return gateway.cut(wait);
+      gateway.refuse_subscriptions(true);
+      base_.after(wait, [&gateway] { gateway.refuse_subscriptions(false); });
     });
     every(plan_.gateway_clock, [this] {
       base_.injected(Fault::gateway_clock_ahead);
@@ -159,7 +172,7 @@ class World {
     for (auto& agent : agents_) {
       const std::uint32_t shard = uplink::shard_of(agent->name());
       owner_[shard] = base_.random.below(gateways_.size());
-      if (!gateways_[owner_[shard]]->up()) owner_[shard] = 1 - owner_[shard];
+      if (!gateways_[owner_[shard]]->attends()) owner_[shard] = 1 - owner_[shard];
     }
     for (std::size_t i = 0; i < gateways_.size(); ++i) {
       const Duration wait = healed_ ? Duration{0} : base_.between(Duration{0}, seconds(5));
@@ -200,6 +213,12 @@ class World {
       if (!gateway->up()) gateway->start();
     share_out();
     tell();
+    // The other one has to serve all.
+    if (plan_.gateway_cut.value() > 0) {
+      GatewayNode& out = any_gateway();
+      if (base_.random.chance(1, 2)) out.cut(liveness_max);
+      if (base_.random.chance(1, 2)) out.refuse_subscriptions(true);
+    }
     const Instant end = base_.now + liveness_max, least = base_.now + liveness_min;
     Instant looked = base_.now;
     bool done = false;
@@ -215,6 +234,7 @@ class World {
       for (auto& site : sites_) out += site->empty() ? "" : "a ring is not empty\n";
       return out;
     });
+    for (auto& agent : agents_) agent->judge_accounts();
     for (std::size_t i = 0; i < agents_.size() && base_.failure.empty(); ++i)
       checker_.finish(static_cast<int>(i), agents_[i]->store());
   }

@@ -1,5 +1,7 @@
 #include "tests/sim/edge/faults.h"
 
+#include <array>
+
 namespace edgelog::sim::edge {
 
 Plan draw_plan(Prng& random, Prng& forger) {
@@ -68,6 +70,20 @@ Plan draw_plan(Prng& random, Prng& forger) {
   if (forger.chance(30, 100)) plan.forged = 1 + forger.below(50);
   if (plan.put_back.value() == 0 && forger.chance(10, 100)) plan.put_back = seconds(forger.between(30, 200));
   if (forger.chance(15, 100)) plan.batch_damaged = 1 + forger.below(60);
+  if (forger.chance(40, 100)) plan.answers_gathered = 1 + forger.below(300);
+  if (forger.chance(10, 100)) plan.short_of_space = seconds(forger.between(60, 400));
+  // An image from before would number the rest in another way under the same id.
+  if (!images && forger.chance(15, 100)) plan.log_damaged = 1 + forger.below(40);
+  if (forger.chance(20, 100)) plan.old_list = 1 + forger.below(60);
+  if (forger.chance(20, 100)) plan.gateway_cut = seconds(forger.between(40, 400));
+  plan.small_sources = forger.chance(20, 100);
+  plan.cannot_wait = forger.chance(30, 100);
+  if (forger.chance(20, 100)) plan.handed_max = static_cast<std::uint32_t>(1 + forger.below(6));
+  if (forger.chance(15, 100)) {  // some ten messages of a seed, whatever its pace
+    const auto messages = static_cast<std::uint64_t>(plan.devices * (plan.safety.value() / plan.pace.value()));
+    plan.rules.refused_every = 20 + messages / 8;
+    plan.rules.refused_with = std::array<std::int16_t, 4>{2, 10, 18, 87}[forger.below(4)];
+  }
   return plan;
 }
 

@@ -19,6 +19,12 @@ void GatewayNode::start() {
   ++session_;
   awake_at_ = base_.now;
   armed_ = never;
+  attendance_.emplace();
+  attends_ = true;  // the first list is taken at once
+  connected_ = true;
+  refused_ = false;
+  subscribed_.clear();
+  attendance_->connected();
   feed(gateway::SessionStarted{});
   tell_topics(hidden);
 }
@@ -27,6 +33,7 @@ void GatewayNode::crash() {
   core_.reset();
   ++life_;
   payloads_.clear();
+  waiting_.clear();
   lane_arrival_.clear();
   metadata_.clear();
   cloud_.gateway_gone(index_);
@@ -139,18 +146,16 @@ void GatewayNode::perform(gateway::Effects effects) {
                 short_id(a->answer.batch.producer_id), a->answer.batch.producer_epoch.value(),
                 a->answer.batch.first.value(), a->answer.batch.last.value(), a->answer.error, a->answer.offset.value(),
                 a->answer.leader_epoch.value());
-      uplink::Answers answers;
-      answers.gateway_time = wall();
-      answers.batches.push_back(a->answer);
-      cloud_.answer(a->agent, std::move(answers));
+      uplink::Answers one;
+      one.batches.push_back(a->answer);
+      answer(a->agent, one);
     } else if (const auto* l = std::get_if<gateway::AnswerLook>(&effect)) {
       base_.say("gateway {}: look {} of {}: error {} [{}, {}) start {} expectation {} sightings {}", index_,
                 l->answer.look_id, l->answer.topic, l->answer.error, l->answer.from.value(), l->answer.to.value(),
                 l->answer.log_start.value(), static_cast<int>(l->answer.expectation), l->answer.sightings.size());
-      uplink::Answers answers;
-      answers.gateway_time = wall();
-      answers.looks.push_back(l->answer);
-      cloud_.answer(l->agent, std::move(answers));
+      uplink::Answers one;
+      one.looks.push_back(l->answer);
+      answer(l->agent, one);
     } else if (const auto* r = std::get_if<gateway::Released>(&effect)) {
       payloads_.erase(r->ticket);
     } else if (const auto* q = std::get_if<gateway::AskRange>(&effect)) {
@@ -160,13 +165,16 @@ void GatewayNode::perform(gateway::Effects effects) {
     } else if (const auto* p = std::get_if<gateway::PublishTopics>(&effect)) {
       uplink::TopicList list = p->list;
       list.gateway_time = wall();
+      if (!connected_) continue;
       cloud_.publish_topics(list);
+      attendance_->list_answered(true);
+      attend();
     } else if (const auto* s = std::get_if<gateway::Subscribe>(&effect)) {
       base_.say("gateway {}: subscribes to shard {}", index_, s->shard);
-      cloud_.subscribe(index_, s->shard, true);
+      subscribe(s->shard, true);
     } else if (const auto* u = std::get_if<gateway::Unsubscribe>(&effect)) {
       base_.say("gateway {}: unsubscribes from shard {}", index_, u->shard);
-      cloud_.subscribe(index_, u->shard, false);
+      subscribe(u->shard, false);
     } else if (std::holds_alternative<gateway::Reconnect>(effect)) {
       base_.say("gateway {}: it has slept, a new session", index_);
       later(milliseconds(200), [this] {  // until then the client hands out what it had received before
@@ -175,6 +183,26 @@ void GatewayNode::perform(gateway::Effects effects) {
       });
     }
   }
+}
+
+// Where the client has no room, what is said to an agent meanwhile goes in one message.
+void GatewayNode::answer(const std::string& agent, const uplink::Answers& one) {
+  const auto [waiting, first] = waiting_.try_emplace(agent);
+  uplink::Answers& all = waiting->second;
+  all.batches.insert(all.batches.end(), one.batches.begin(), one.batches.end());
+  all.looks.insert(all.looks.end(), one.looks.begin(), one.looks.end());
+  if (!first) return base_.injected(Fault::answers_together);
+  if (cloud_.healed || plan_.answers_gathered == 0 || !base_.forger.chance(plan_.answers_gathered, 1000))
+    return send_answers(agent);
+  later(milliseconds(base_.forger.between(1, 2'000)), [this, agent] { send_answers(agent); });
+}
+
+void GatewayNode::send_answers(const std::string& agent) {
+  const auto waiting = waiting_.find(agent);
+  if (waiting == waiting_.end()) return;
+  waiting->second.gateway_time = wall();
+  if (connected_) cloud_.answer(agent, std::move(waiting->second));
+  waiting_.erase(waiting);
 }
 
 // A produce is answered under the epoch that was known when it was sent.

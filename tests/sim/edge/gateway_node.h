@@ -1,7 +1,9 @@
 #pragma once
 // One gateway process: the real core, with a driver over the model of the log.
 #include <map>
+#include <set>
 
+#include "gateway/core/attendance.h"
 #include "gateway/core/core.h"
 #include "tests/sim/edge/cloud.h"
 
@@ -17,6 +19,12 @@ class GatewayNode {
   // Its clock is ahead by so much, until it is said otherwise.
   void set_clock(Duration ahead) { ahead_ = ahead; }  // SIGSTOP, SIGCONT
   bool up() const { return core_ != nullptr; }
+  // The session with the MQTT server is gone for so long.
+  void cut(Duration wait);
+  void refuse_subscriptions(bool refused);
+  // Takes part in the group that shares the shards; and is called when that changes.
+  bool attends() const { return core_ != nullptr && attends_; }
+  std::function<void()> attendance_changed;
   void assign(std::vector<std::uint32_t> shards);
   void receive(const UpMessage& message);
   // Topics as they stand; `hidden` is not listed.
@@ -24,6 +32,9 @@ class GatewayNode {
   std::string hidden;
 
  private:
+  void connect();
+  void attend();
+  void subscribe(std::uint32_t shard, bool on);
   WallMillis wall() const { return base_.wall() + (cloud_.healed ? Duration{0} : ahead_); }
   void feed(gateway::Input input);
   void perform(gateway::Effects effects);
@@ -31,6 +42,8 @@ class GatewayNode {
   void produce(const gateway::Produce& effect);
   LeaderEpoch known_epoch(const gateway::Produce& effect);
   Duration way_to_log();
+  void answer(const std::string& agent, const uplink::Answers& one);
+  void send_answers(const std::string& agent);
   void ask_range(const gateway::AskRange& effect);
   gateway::BatchArrived arrived(const UpMessage& message);
   bool forge(const UpMessage& message);
@@ -54,6 +67,9 @@ class GatewayNode {
   std::uint64_t session_ = 0;
   Instant awake_at_{};
   Instant armed_ = never;
+  std::optional<gateway::Attendance> attendance_;
+  bool attends_ = false, connected_ = false, refused_ = false;
+  std::set<std::uint32_t> subscribed_;  // as the core wants it
   std::vector<std::uint32_t> assigned_;
   std::uint64_t put_backs_ = 0;
   std::uint64_t last_ticket_ = 0;
@@ -63,6 +79,7 @@ class GatewayNode {
     bool forged = false;  // it must not go on
   };
   std::map<gateway::Ticket, Payload> payloads_;
+  std::map<std::string, uplink::Answers> waiting_;  // by agent: the client has no room, or sends at once
   std::map<std::uint32_t, Instant> lane_arrival_;
   std::map<std::pair<std::string, std::int32_t>, LeaderEpoch> metadata_;  // as of the last refresh, or failure
 };

@@ -31,8 +31,18 @@ bool LogModel::expired(const Producer& producer) const {
   return base_.wall() - counted > rules_.memory;
 }
 
+bool LogModel::refuses(const Content& content) const {
+  return rules_.refused_every > 0 && std::any_of(content.records.begin(), content.records.end(), [&](const Record& r) {
+           return r.fact != nullptr && !r.fact->gap && r.fact->id % rules_.refused_every == 0;
+         });
+}
+
 std::int16_t LogModel::judge(Partition& p, const Content& content, Offset& duplicate) {
   if (content.bytes > rules_.message_bytes_max) return code(wire::ErrorCode::message_too_large);
+  if (refuses(content)) {
+    base_.injected(Fault::refused_for_good);
+    return rules_.refused_with;
+  }
   WallMillis newest{0};
   for (const Record& r : content.records) newest = std::max(newest, r.timestamp);
   if (rules_.kafka && newest - base_.wall() > rules_.ahead_max) return code(wire::ErrorCode::invalid_timestamp);

@@ -16,6 +16,8 @@ struct LogRules {
   Duration retention = seconds(3600LL * 24);
   std::int32_t message_bytes_max = 1 << 20;
   Duration ahead_max = seconds(3600);  // of a record's timestamp
+  std::uint64_t refused_every = 0;     // of so many messages one is refused, for ever; 0: none
+  std::int16_t refused_with = 0;       // with this
   bool lose_tails = false;             // now and then a commit is slow, and the leader changes before it
 };
 
@@ -120,6 +122,7 @@ class LogModel {
   void commit(const std::string& topic, std::int32_t index, Offset through, LeaderEpoch epoch);
   void truncate(Partition& p, Offset end);
   bool expired(const Producer& producer) const;
+  bool refuses(const Content& content) const;  // for good
   Partition* any(std::string& topic, std::int32_t& index);
 
   Base& base_;

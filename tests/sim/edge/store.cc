@@ -27,12 +27,7 @@ struct Applying {
     const auto found = store.streams_.find(id);
     return found == store.streams_.end() ? "?" : found->second.topic;
   }
-  ProducerId origin_of(StreamId stream, EventIndex index) const {
-    const OriginRow* best = nullptr;
-    for (const auto& [key, row] : store.origins_)
-      if (key.first == stream && row.first <= index && (best == nullptr || goes_before(*best, row))) best = &row;
-    return best == nullptr ? no_producer : best->origin;
-  }
+  ProducerId origin_of(StreamId stream, EventIndex index) const { return store.origin_of(stream, index); }
   void became_durable(StreamId stream, EventIndex index, const FactPtr& fact, WallMillis timestamp) {
     const ProducerId origin = origin_of(stream, index);
     if (origin == no_producer) return broken("an event without an origin");
@@ -42,8 +37,9 @@ struct Applying {
     life->second.last = index;
     result.durable.push_back({{origin, index}, topic(stream), fact, timestamp});
   }
-  void gone(StreamId stream, ProducerId origin, EventIndex index, bool published = false, bool set_aside = false) {
-    result.gone.push_back({{origin, index}, topic(stream), published, set_aside});
+  void gone(StreamId stream, ProducerId origin, EventIndex index, bool published = false, bool set_aside = false,
+            const ContentPtr& batch = nullptr) {
+    result.gone.push_back({{origin, index}, topic(stream), published, set_aside, batch});
   }
 
   void operator()(const PutMeta& op) { store.meta_ = op.row; }
@@ -119,6 +115,8 @@ struct Applying {
     return content;
   }
   void put_batch(BatchRow row, std::vector<Record> records) {
+    for (const Record& r : records)
+      if (r.timestamp < row.oldest || r.timestamp > row.newest) broken("a batch's times are not those of its records");
     const ContentPtr content = encode(row, std::move(records));
     row.bytes = content->bytes;
     result.sealed_bytes.push_back(row.bytes);
@@ -170,12 +168,19 @@ struct Applying {
     const auto old = store.batches_.find({stream, first});
     if (old == store.batches_.end()) return broken("no such batch to delete");
     for (const Record& record : old->second.content->records)
-      gone(stream, record.origin, record.index, old->second.row.published, set_aside);
+      gone(stream, record.origin, record.index, old->second.row.published, set_aside, old->second.content);
     store.batches_.erase(old);
   }
   void operator()(const DeleteBatch& op) { remove_batch(op.stream, op.first, false); }
   void operator()(const SetAside& op) { remove_batch(op.stream, op.first, true); }
 };
+
+ProducerId Store::origin_of(StreamId stream, EventIndex index) const {
+  const OriginRow* best = nullptr;
+  for (const auto& [key, row] : origins_)
+    if (key.first == stream && row.first <= index && (best == nullptr || goes_before(*best, row))) best = &row;
+  return best == nullptr ? no_producer : best->origin;
+}
 
 Store::Applied Store::apply(const Transaction& transaction, const Payloads& taken) {
   Applying applying{*this, taken, {}};
@@ -213,6 +218,23 @@ bool Store::damage_any(Prng& random) {
   return true;
 }
 
+std::optional<Gap> Store::lose_any(Prng& random) {
+  const auto is_gap = [](const auto& entry) { return entry.second.fact->gap.has_value(); };
+  const auto taken = std::count_if(events_.begin(), events_.end(), [&](const auto& entry) { return !is_gap(entry); });
+  if (taken == 0) return std::nullopt;
+  auto skip = random.below(static_cast<std::uint64_t>(taken));
+  auto at = std::find_if(events_.begin(), events_.end(), [&](const auto& e) { return !is_gap(e) && skip-- == 0; });
+  const auto [stream, first] = at->first;
+  Gap gap{gap_reason::log_lost, streams_.at(stream).topic, origin_of(stream, first), first, first + -1};
+  for (auto most = 1 + random.below(5); most > 0 && at != events_.end(); --most) {
+    if (at->first != Key{stream, gap.last + 1} || origin_of(stream, gap.last + 1) != gap.origin) break;
+    gap.last = gap.last + 1;
+    ++gap.count;
+    at = events_.erase(at);
+  }
+  return gap;
+}
+
 const StreamRow* Store::stream(const std::string& topic) const {
   for (const auto& [id, row] : streams_)
     if (row.topic == topic) return &row;
@@ -236,22 +258,31 @@ const std::vector<Store::StoredBatch> Store::published(StreamId stream) const {
   return all;
 }
 
-std::vector<EventKey> Store::droppable(const std::string& topic) const {
+std::vector<EventKey> Store::droppable(const std::string& topic, bool youngest) const {
   std::vector<EventKey> all;
   const StreamRow* row = stream(topic);
   if (row == nullptr) return all;
   for (const auto& [key, batch] : batches_) {
     if (key.first != row->id || batch.row.published || batch.row.anew) continue;
-    for (const Record& record : batch.content->records) all.push_back({record.origin, record.index});
+    for (const Record& record : batch.content->records)
+      if (!youngest || record.index == batch.row.last) all.push_back({record.origin, record.index});
   }
   for (const auto& [key, event] : events_)
-    if (key.first == row->id) all.push_back({no_producer, key.second});
+    if (key.first == row->id) all.push_back({origin_of(row->id, key.second), key.second});
   return all;
 }
 
 bool Store::all_placed(std::size_t streams) const {
   return streams_.size() == streams &&
          std::all_of(streams_.begin(), streams_.end(), [](const auto& s) { return s.second.partition.value() >= 0; });
+}
+
+std::map<std::string, std::int64_t> Store::accounts() const {
+  std::map<std::string, std::int64_t> all;
+  for (const auto& [key, batch] : batches_) all[streams_.at(key.first).topic] += batch.row.bytes;
+  for (const auto& [key, event] : events_)
+    all[streams_.at(key.first).topic] += event.row.bytes + (event.fact->gap ? 0 : event_overhead);
+  return all;
 }
 
 std::int64_t Store::bytes() const {

@@ -26,6 +26,7 @@ class Store {
       EventKey key;
       std::string topic;
       bool published = false, set_aside = false;
+      ContentPtr batch;  // that it was in; or none
     };
     struct Durable {
       EventKey key;
@@ -51,6 +52,7 @@ class Store {
   const agent::StreamRow* stream(const std::string& topic) const;
   std::int64_t last_of(const agent::SourceName& source, const std::string& incarnation) const;
   bool knows_producer(agent::StreamId stream, ProducerId id) const { return producers_.contains({stream, id}); }
+  ProducerId origin_of(agent::StreamId stream, EventIndex index) const;
   // Was this event ever durable in this log (or in what it was copied from)?
   bool ever_had(const EventKey& key) const;
   // Every event that ever was, with its topic.
@@ -60,14 +62,19 @@ class Store {
   };
   const std::map<ProducerId, Life>& lives() const { return lives_; }
   const std::vector<StoredBatch> published(agent::StreamId stream) const;
+  // What it holds of a stream, as the stream counts it: by topic.
+  std::map<std::string, std::int64_t> accounts() const;
   // On disk, without what deletions freed: as the real store tells it.
   std::int64_t bytes() const;
   // What a bound may drop: never published, and not waiting to be numbered anew.
-  std::vector<EventKey> droppable(const std::string& topic) const;
+  // `youngest`: of a batch the last alone, as long as which it stays.
+  std::vector<EventKey> droppable(const std::string& topic, bool youngest = false) const;
   // So many streams are, and each has its partition.
   bool all_placed(std::size_t streams) const;
   // The bytes of this batch are lost from now on: its row says so.
   void damage(agent::StreamId stream, EventIndex first) { batches_.at({stream, first}).row.damaged = true; }
+  // Events that are in no batch, next to each other, are gone from now on: the gap that names them; or nothing.
+  std::optional<agent::Gap> lose_any(Prng& random);
   // Such a batch by chance; false: there is none.
   bool damage_any(Prng& random);
 
