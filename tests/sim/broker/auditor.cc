@@ -14,10 +14,20 @@ void World::audit() {
   Connection& connection = connections_[auditor];
   audit_topics();
   for (const auto& [name, topic] : std::map(model_.topics)) {
+    if (topic.must > 0 && !failed() && !frozen_) {
+      look_at_settings(auditor, name, [] {});
+      deliver(connection);
+      answer(connection);
+    }
     for (int partition = 0; partition < model_.topics[name].must && !failed() && !frozen_; ++partition) {
       while (audit_partition({name, partition})) {
       }
     }
+  }
+  if (brief_.there && !brief_.ends && !failed() && !frozen_) {
+    read_offset_of_brief(auditor, [] {});
+    deliver(connection);
+    answer(connection);
   }
   // Groups' offsets are read as soon as nothing of theirs waits for the disk.
   for (auto& committer : committers_) {
@@ -35,6 +45,8 @@ void World::audit_topics() {
   ask<wire::MetadataResponse>(auditor, request, version,
                               [this, version](const auto& response) {
                                 std::int32_t epoch = -1;
+                                for (const auto& topic : response.topics)
+                                  model_.expect(topic.name != "never", Check::topics, "a topic was made in vain");
                                 for (auto& [name, model] : model_.topics) {
                                   const auto found =
                                       std::find_if(response.topics.begin(), response.topics.end(),

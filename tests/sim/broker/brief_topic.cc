@@ -8,6 +8,7 @@
 #include "common/wire/all.h"
 #include "tests/sim/broker/each_record.h"
 #include "tests/sim/broker/world.h"
+#include "tests/support/batches.h"
 
 namespace edgelog::sim::shard {
 
@@ -18,14 +19,21 @@ const std::string brief = "brief", readers = "readers";
 constexpr std::int64_t writers = (std::int64_t{1} << 62) + 2'000'000'000;  // an id for each life
 constexpr Duration tombstones_kept = seconds(120);
 
+// What a record says of itself.
+std::string said(std::int64_t life, std::string_view key, std::int64_t timestamp) {
+  return fmt::format("life {}: {} at {}", life, key, timestamp);
+}
+
 // Several records, each with a key of its own or none; what is buried has no value.
+template <class Value>
 Buffer make_brief(const std::vector<BriefTopic::Wrote>& records, const record::BatchBuilder::Finish& how,
-                  std::int64_t timestamp, std::string_view value) {
+                  std::int64_t timestamp, const Value& value_of) {
   record::BatchBuilder builder;
   builder.reset();
   for (const auto& each : records) {
     const auto key = each.key.empty() ? std::nullopt : std::optional(as_bytes(each.key));
-    builder.append(timestamp, key, each.buries ? std::nullopt : std::optional(as_bytes(value)));
+    const std::string value = value_of(each.key, timestamp);
+    builder.append(timestamp++, key, each.buries ? std::nullopt : std::optional(as_bytes(value)));
   }
   record::Compressor compressor;
   return builder.finish(how, compressor);
@@ -51,6 +59,7 @@ void World::brief_acts() {
   if (!brief_.there) return brief_.ends ? delete_brief() : create_brief();
   if (brief_.ends) return delete_brief();
   const auto dice = random_.below(10);
+  if (brief_.compacts && chance(1, 20)) return keyless_brief();
   if (brief_.compacts && dice < 9 && !chance(1, 4)) {
     if (brief_.reads_at > 0) return read_on();
     return chance(3, 5) || brief_.latest.empty() ? write_brief() : chance(1, 3) ? read_on() : read_latest();
@@ -86,6 +95,7 @@ void World::create_brief() {
                                     if (response == nullptr) return;
                                     // Asked for before, it may be there.
                                     const ErrorCode error = response->topics.at(0).error_code;
+                                    brief_.id = response->topics.at(0).topic_id;  // or none
                                     if (brief_told(error, again ? std::initializer_list{ErrorCode::topic_already_exists}
                                                                 : std::initializer_list<ErrorCode>{}))
                                       brief_.there = brief_.durable = true;
@@ -108,7 +118,11 @@ void World::write_brief() {
     how.producer_id = ProducerId{writers + 2 * brief_.life + static_cast<std::int64_t>(brief_.writer)};
     how.producer_epoch = ProducerEpoch{0};
     how.base_sequence = Sequence{brief_.sequences[brief_.writer]};
-    brief_.batch = make_brief(brief_.wrote, how, at_.wall.value(), fmt::format("life {}", brief_.life));
+    if (chance(1, 4)) how.codec = record::Codec::lz4;
+    brief_.timestamp = at_.wall.value();
+    brief_.batch =
+        make_brief(brief_.wrote, how, brief_.timestamp,
+                   [this](std::string_view key, std::int64_t timestamp) { return said(brief_.life, key, timestamp); });
     brief_.open = true;
   }
   wire::ProduceRequest request;
@@ -123,7 +137,8 @@ void World::write_brief() {
         if (each.error_code != ErrorCode::none) return;
         std::int64_t at = each.base_offset.value();
         std::map<std::string, BriefTopic::Last> last;
-        for (const auto& wrote : brief_.wrote) last[wrote.key] = {at++, wrote.buries};
+        std::int64_t timestamp = brief_.timestamp;
+        for (const auto& wrote : brief_.wrote) last[wrote.key] = {at++, timestamp++, wrote.buries};
         last.erase("");
         for (const auto& [key, here] : last) {
           const auto [known, fresh] = brief_.latest.try_emplace(key, here);
@@ -145,7 +160,8 @@ void World::write_brief() {
 
 // Compaction comes when there is something new: a record that fills a segment.
 bool World::fill_brief() {
-  const Buffer batch = make_brief({{"filler", false}}, {}, at_.wall.value(), std::string(800, '.'));
+  const Buffer batch = make_brief({{"filler", false}}, {}, at_.wall.value(),
+                                  [](std::string_view, std::int64_t) { return std::string(800, '.'); });
   wire::ProduceRequest request;
   request.timeout_ms = wire::Millis{10'000};
   auto& topic = request.topics.emplace_back();
@@ -163,6 +179,24 @@ bool World::fill_brief() {
                        fmt::format("error {} for a record that fills a segment", static_cast<int>(error)));
 }
 
+// Where the last record of a key stays, each must have one.
+void World::keyless_brief() {
+  const Buffer batch = testing::make_batch({.timestamp = at_.wall.value()});
+  wire::ProduceRequest request;
+  request.timeout_ms = wire::Millis{10'000};
+  auto& topic = request.topics.emplace_back();
+  topic.name = brief;
+  topic.partitions.push_back({PartitionIndex{0}, Bytes(batch)});
+  ask<wire::ProduceResponse>(
+      brief_.connection, request, version_of<wire::ProduceRequest>(),
+      [this](const auto& response) {
+        const ErrorCode error = response.topics.at(0).partitions.at(0).error_code;
+        model_.expect(error == ErrorCode::invalid_record || error == ErrorCode::unknown_topic_or_partition,
+                      Check::refused, fmt::format("error {} for a record without a key", static_cast<int>(error)));
+      },
+      [this](const auto*) { brief_.asking = false; });
+}
+
 // Made, and not durable when the process died: it is made again. Else it must be there.
 void World::brief_gone(ErrorCode error) {
   if (error != ErrorCode::unknown_topic_or_partition || brief_.durable) {
@@ -172,7 +206,30 @@ void World::brief_gone(ErrorCode error) {
   brief_.there = false;
 }
 
+// No other one's, nor another record's value, key or time.
+bool World::of_this_life(const record::RecordView& view, std::int64_t timestamp) const {
+  if (!view.value) return brief_.compacts;
+  return as_text(*view.value) == said(brief_.life, view.key ? as_text(*view.key) : "", timestamp);
+}
+
+// By the id of the topic that was there before: that one is gone for ever.
+void World::fetch_earlier_brief() {
+  wire::FetchRequest request;
+  auto& topic = request.topics.emplace_back();
+  topic.topic_id = brief_.id_before;
+  topic.partitions.emplace_back().partition_max_bytes = 1 << 20;
+  ask<wire::FetchResponse>(
+      brief_.connection, request, wire::FetchRequest::api.last,
+      [this](const auto& response) {
+        const ErrorCode error = response.topics.at(0).partitions.at(0).error_code;
+        model_.expect(error == ErrorCode::unknown_topic_id || model_.flips > 0, Check::deleted,
+                      fmt::format("error {} for a fetch by the id of a deleted topic", static_cast<int>(error)));
+      },
+      [this](const auto*) { brief_.asking = false; });
+}
+
 void World::read_brief() {
+  if (brief_.id_before != Uuid{} && chance(1, 6)) return fetch_earlier_brief();
   wire::FetchRequest request;
   request.max_bytes = 1 << 20;
   auto& topic = request.topics.emplace_back();
@@ -180,21 +237,22 @@ void World::read_brief() {
   wire::FetchRequest::Topic::Partition partition;
   partition.partition_max_bytes = 1 << 20;
   topic.partitions.push_back(partition);
+  topic.topic_id = brief_.id;
+  const bool by_id = brief_.id != Uuid{} && model_.flips == 0;
   ask<wire::FetchResponse>(
-      brief_.connection, request, version_of<wire::FetchRequest>(12),
+      brief_.connection, request, version_of<wire::FetchRequest>(by_id ? wire::FetchRequest::api.last : 12),
       [this](const auto& response) {
         const auto& each = response.topics.at(0).partitions.at(0);
         if (each.error_code != ErrorCode::none) return;
         model_.expect(each.high_watermark.value() >= brief_.end || model_.flips > 0, Check::deleted,
                       fmt::format("the topic that was made again ends at {}, {} was acknowledged",
                                   each.high_watermark.value(), brief_.end));
-        const std::string mine = fmt::format("life {}", brief_.life);
-        each_record(each.records.value_or(Bytes{}), [&](Offset at, const record::RecordView& view) {
-          model_.expect(
-              model_.flips > 0 || (brief_.compacts && !view.value) || (view.value && as_text(*view.value) == mine),
-              Check::deleted,
-              fmt::format("{} at {}, in {}", view.value ? as_text(*view.value) : "nothing", at.value(), mine));
-        });
+        each_record(
+            each.records.value_or(Bytes{}), [&](Offset at, const record::RecordView& view, std::int64_t timestamp) {
+              model_.expect(model_.flips > 0 || of_this_life(view, timestamp), Check::deleted,
+                            fmt::format("{} ({}) at {}, in life {}", view.value ? as_text(*view.value) : "nothing",
+                                        timestamp, at.value(), brief_.life));
+            });
       },
       [this](const auto* response) {
         brief_.asking = false;
@@ -204,28 +262,15 @@ void World::read_brief() {
 
 // What a group committed for the topic goes with it.
 void World::offsets_of_brief() {
-  if (brief_.committed || chance(1, 2)) {
-    wire::OffsetFetchRequest request;
-    request.group_id = readers;
-    request.topics.emplace();
-    request.topics->push_back({brief, {PartitionIndex{0}}});
-    return ask<wire::OffsetFetchResponse>(
-        brief_.connection, request, version_of<wire::OffsetFetchRequest>(7),
-        [this](const auto& response) {
-          if (response.error_code != ErrorCode::none) return;
-          const auto& each = response.topics.at(0).partitions.at(0);
-          if (each.error_code != ErrorCode::none || model_.flips > 0) return;
-          const std::int64_t offset = each.committed_offset.value();
-          model_.expect(offset == brief_.life || (offset == -1 && !brief_.committed), Check::deleted,
-                        fmt::format("an offset committed in life {} of the topic, now {}", offset, brief_.life));
-        },
-        [this](const auto*) { brief_.asking = false; });
-  }
+  if (chance(1, 4)) return forget_offsets_of_brief();
+  if (brief_.committed || brief_.forgotten ? chance(3, 4) : chance(1, 2))
+    return read_offset_of_brief(brief_.connection, [this] { brief_.asking = false; });
   wire::OffsetCommitRequest request;
   request.group_id = readers;
   auto& topic = request.topics.emplace_back();
   topic.name = brief;
   topic.partitions.push_back({PartitionIndex{0}, Offset{brief_.life}, LeaderEpoch{-1}, -1, "m"});
+  brief_.forgotten = false;
   ask<wire::OffsetCommitResponse>(
       brief_.connection, request, version_of<wire::OffsetCommitRequest>(),
       [this](const auto& response) {
@@ -234,6 +279,59 @@ void World::offsets_of_brief() {
       [this](const auto* response) {
         brief_.asking = false;
         if (response != nullptr) brief_gone(response->topics.at(0).partitions.at(0).error_code);
+      });
+}
+
+void World::read_offset_of_brief(std::size_t connection, std::function<void()> done) {
+  wire::OffsetFetchRequest request;
+  request.group_id = readers;
+  request.topics.emplace();
+  request.topics->push_back({brief, {PartitionIndex{0}}});
+  ask<wire::OffsetFetchResponse>(
+      connection, request, version_of<wire::OffsetFetchRequest>(7),
+      [this](const auto& response) {
+        if (response.error_code != ErrorCode::none) return;
+        const auto& each = response.topics.at(0).partitions.at(0);
+        if (each.error_code != ErrorCode::none || model_.flips > 0) return;
+        const std::int64_t offset = each.committed_offset.value();
+        model_.expect((offset == brief_.life && !brief_.forgotten) || (offset == -1 && !brief_.committed),
+                      Check::deleted,
+                      fmt::format("an offset committed in life {} of the topic, now {}", offset, brief_.life));
+      },
+      [done = std::move(done)](const auto*) { done(); });
+}
+
+// The group's offset alone, or the whole group, which has no members.
+void World::forget_offsets_of_brief() {
+  brief_.committed = false;
+  const auto seen = [this](ErrorCode error) { brief_.forgotten = error == ErrorCode::none; };
+  const auto over = [this](ErrorCode error) {
+    if (error == ErrorCode::unknown_topic_or_partition) return brief_gone(error);
+    brief_told(error, {ErrorCode::group_id_not_found});
+  };
+  if (chance(1, 2)) {
+    wire::DeleteGroupsRequest request;
+    request.groups.push_back(readers);
+    return ask<wire::DeleteGroupsResponse>(
+        brief_.connection, request, version_of<wire::DeleteGroupsRequest>(),
+        [seen](const auto& response) { seen(response.results.at(0).error_code); },
+        [this, over](const auto* response) {
+          brief_.asking = false;
+          if (response != nullptr) over(response->results.at(0).error_code);
+        });
+  }
+  wire::OffsetDeleteRequest request;
+  request.group_id = readers;
+  request.topics.push_back({brief, {{PartitionIndex{0}}}});
+  const auto error_of = [](const wire::OffsetDeleteResponse& response) {
+    return response.error_code != ErrorCode::none ? response.error_code
+                                                  : response.topics.at(0).partitions.at(0).error_code;
+  };
+  ask<wire::OffsetDeleteResponse>(
+      brief_.connection, request, 0, [seen, error_of](const auto& response) { seen(error_of(response)); },
+      [this, over, error_of](const auto* response) {
+        brief_.asking = false;
+        if (response != nullptr) over(error_of(*response));
       });
 }
 
@@ -255,7 +353,9 @@ void World::delete_brief() {
     fault(Fault::deleted_topic);
     const std::int64_t life = brief_.life + 1;
     const std::size_t connection = brief_.connection;
+    const Uuid id = brief_.id;
     brief_ = {};
+    brief_.id_before = id;
     brief_.life = life;
     brief_.connection = connection;
   });

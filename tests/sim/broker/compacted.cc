@@ -43,7 +43,7 @@ void World::read_latest() {
         const auto& each = response.topics.at(0).partitions.at(0);
         if (each.error_code != ErrorCode::none || model_.flips > 0) return;
         bool found = false;
-        each_record(each.records.value_or(Bytes{}), [&](Offset at, const record::RecordView& view) {
+        each_record(each.records.value_or(Bytes{}), [&](Offset at, const record::RecordView& view, std::int64_t) {
           found |= at.value() == offset && view.key && as_text(*view.key) == key;
         });
         model_.expect(found, Check::compacted, fmt::format("the last record of {}, at {}, is gone", key, offset));
@@ -86,8 +86,8 @@ bool World::take_piece(const wire::FetchResponse& response) {
   const auto& each = response.topics.at(0).partitions.at(0);
   if (each.error_code != ErrorCode::none || model_.flips > 0) return false;
   Bytes rest = each.records.value_or(Bytes{});
-  each_record(rest, [&](Offset at, const record::RecordView& view) {
-    if (view.key) brief_.seen[std::string(as_text(*view.key))] = {at.value(), !view.value};
+  each_record(rest, [&](Offset at, const record::RecordView& view, std::int64_t timestamp) {
+    if (view.key) brief_.seen[std::string(as_text(*view.key))] = {at.value(), timestamp, !view.value};
   });
   const std::int64_t before = brief_.reads_at;
   while (const auto batch = record::next_batch(rest))
@@ -101,7 +101,7 @@ void World::seen_all() {
     const auto found = brief_.seen.find(key);
     const bool gone = found == brief_.seen.end() && last.buried && brief_.forgets;
     model_.expect(
-        gone || (found != brief_.seen.end() && found->second.offset == last.offset), Check::compacted,
+        gone || (found != brief_.seen.end() && found->second == last), Check::compacted,
         fmt::format("{} was written at {}{} last, and is seen at {}", key, last.offset,
                     last.buried ? " (a tombstone)" : "", found == brief_.seen.end() ? -1 : found->second.offset));
   }
@@ -126,7 +126,7 @@ void World::audit_brief() {
                                const auto& each = response.topics.at(0).partitions.at(0);
                                end = each.high_watermark.value();
                                each_record(each.records.value_or(Bytes{}),
-                                           [&](Offset at, const record::RecordView& view) {
+                                           [&](Offset at, const record::RecordView& view, std::int64_t) {
                                              ++records;
                                              if (!view.value && at.value() < filled) ++buried;
                                            });

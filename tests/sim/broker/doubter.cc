@@ -6,6 +6,7 @@
 #include "common/record/batch.h"
 #include "common/wire/all.h"
 #include "tests/sim/broker/world.h"
+#include "tests/support/batches.h"
 
 namespace edgelog::sim::shard {
 
@@ -22,8 +23,10 @@ void World::doubt() {
     if (!partition.known.empty() && !partition.damaged) places.push_back(at);
   if (places.empty()) return;
   const Model::Where at = any(places);
-  switch (random_.below(10)) {
+  switch (random_.below(12)) {
     case 0: return look_by_time(at);
+    case 10: return look_from_elsewhere(at);
+    case 11: return meddle();
     case 6: return look_outside(at);
     case 7: return look_at_marks(at);
     case 8:
@@ -87,6 +90,76 @@ void World::look_at_marks(const Model::Where& at) {
       [this](const auto*) { doubter_.asking = false; });
 }
 
+// A fetch of one that read on under an epoch that had ended before: it is told where that was.
+void World::look_from_elsewhere(const Model::Where& at) {
+  if (model_.flips > 0 || model_.topics[at.first].retains) return;
+  const PartitionModel& model = model_.partitions[at];
+  auto some = model.known.begin();
+  std::advance(some, random_.below(model.known.size()));
+  const std::int64_t base = some->first, end = some->second.end;
+  const std::int32_t epoch = some->second.leader_epoch;
+  const bool astray = chance(2, 3);
+  if (epoch < 2) return;
+  wire::FetchRequest request;
+  auto& topic = request.topics.emplace_back();
+  topic.topic = at.first;
+  wire::FetchRequest::Topic::Partition partition;
+  partition.partition = PartitionIndex{at.second};
+  partition.fetch_offset = Offset{end};
+  partition.last_fetched_epoch = LeaderEpoch{astray ? epoch - 1 : epoch};
+  topic.partitions.push_back(partition);
+  doubter_.asking = true;
+  ask<wire::FetchResponse>(
+      doubter_.connection, request, 12,
+      [this, at, base, end, epoch, astray](const auto& response) {
+        const auto& each = response.topics.at(0).partitions.at(0);
+        if (each.error_code == ErrorCode::kafka_storage_error) return model_.damaged(at);
+        const auto& told = each.diverging_epoch;
+        const bool held =
+            astray ? told.epoch.value() < epoch && told.end_offset.value() >= 0 && told.end_offset.value() <= base
+                   : told.end_offset.value() < 0;
+        model_.expect(each.error_code == ErrorCode::none && held, Check::epochs,
+                      fmt::format("{}-{}: who read up to {} in epoch {} is told of {} up to {}; at {} is one of {}",
+                                  at.first, at.second, end, astray ? epoch - 1 : epoch, told.epoch.value(),
+                                  told.end_offset.value(), base, epoch));
+      },
+      [this](const auto*) { doubter_.asking = false; });
+}
+
+// What is the broker's own nobody else changes.
+void World::meddle() {
+  static const std::string own = "__consumer_offsets";
+  const auto refused = [this](ErrorCode error) {
+    model_.expect(error == ErrorCode::invalid_topic || error == ErrorCode::unknown_topic_or_partition, Check::refused,
+                  fmt::format("error {} for a change of an internal topic", static_cast<int>(error)));
+  };
+  const auto over = [this](const auto*) { doubter_.asking = false; };
+  doubter_.asking = true;
+  if (chance(1, 2)) {
+    wire::DeleteTopicsRequest request;
+    request.topic_names.push_back(own);
+    return ask<wire::DeleteTopicsResponse>(
+        doubter_.connection, request, 5, [refused](const auto& response) { refused(response.topics.at(0).error_code); },
+        over);
+  }
+  if (chance(1, 2)) {
+    wire::DeleteRecordsRequest request;
+    request.topics.push_back({own, {{PartitionIndex{0}, Offset{-1}}}});
+    return ask<wire::DeleteRecordsResponse>(
+        doubter_.connection, request, version_of<wire::DeleteRecordsRequest>(),
+        [refused](const auto& response) { refused(response.topics.at(0).partitions.at(0).error_code); }, over);
+  }
+  const Buffer batch = testing::make_batch({.timestamp = at_.wall.value(), .key = "forged"});
+  wire::ProduceRequest request;
+  request.timeout_ms = wire::Millis{10'000};
+  auto& topic = request.topics.emplace_back();
+  topic.name = own;
+  topic.partitions.push_back({PartitionIndex{0}, Bytes(batch)});
+  ask<wire::ProduceResponse>(
+      doubter_.connection, request, version_of<wire::ProduceRequest>(),
+      [refused](const auto& response) { refused(response.topics.at(0).partitions.at(0).error_code); }, over);
+}
+
 // A fetch before the beginning, or behind the end: there is nothing to be had.
 void World::look_outside(const Model::Where& at) {
   const PartitionModel& model = model_.partitions[at];
@@ -143,12 +216,15 @@ void World::delete_records(const Model::Where& at) {
   topic.name = at.first;
   const std::int64_t start = model_.partitions[at].start;
   const bool beyond = chance(1, 4);  // of what is committed: that is refused
-  topic.partitions.push_back({PartitionIndex{at.second}, Offset{beyond ? end + random_.between(1, 20)
-                                                                       : random_.between(start, (start + end) / 2)}});
+  const bool all = !beyond && chance(1, 8);
+  const std::int64_t up_to = beyond ? end + random_.between(1, 20)
+                             : all  ? end
+                                    : random_.between(start, (start + end) / 2);
+  topic.partitions.push_back({PartitionIndex{at.second}, Offset{all ? -1 : up_to}});
   doubter_.asking = true;
   ask<wire::DeleteRecordsResponse>(
       doubter_.connection, request, version_of<wire::DeleteRecordsRequest>(),
-      [this, at, beyond, asked = topic.partitions[0].offset.value()](const auto& response) {
+      [this, at, beyond, asked = up_to](const auto& response) {
         const auto& each = response.topics.at(0).partitions.at(0);
         if (each.error_code == ErrorCode::kafka_storage_error) return model_.damaged(at);
         if (beyond && each.error_code == ErrorCode::offset_out_of_range) return;

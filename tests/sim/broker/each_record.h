@@ -4,7 +4,7 @@
 
 namespace edgelog::sim::shard {
 
-// Calls `told(offset, record)` for what batches hold.
+// Calls `told(offset, record, timestamp)` for what batches hold.
 template <class Told>
 void each_record(Bytes batches, const Told& told) {
   record::Scratch scratch;
@@ -12,7 +12,8 @@ void each_record(Bytes batches, const Told& told) {
     const auto header = *record::parse_header(*batch);
     auto reader = record::open_records(*batch, header, scratch, 1 << 20);
     record::RecordView view;
-    while (reader && reader->next(view)) told(header.base_offset + view.offset_delta, view);
+    while (reader && reader->next(view))
+      told(header.base_offset + view.offset_delta, view, header.base_timestamp + view.timestamp_delta);
   }
 }
 

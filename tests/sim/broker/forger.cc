@@ -28,7 +28,7 @@ void World::forge(Producer& producer) {
   spec.epoch = lane.epoch;
   const std::int32_t first = lane.epoch == 0 ? producer.first_sequence : 0;
   std::int32_t sequence = lane.next + far;
-  const std::int64_t which = lane.epoch > 0 && chance(2, 3) ? random_.between(0, 1) : random_.between(2, 8);
+  const std::int64_t which = lane.epoch > 0 && chance(2, 3) ? random_.between(0, 1) : random_.between(2, 11);
   if (which == 0) {  // of one that was fenced
     spec.epoch = lane.epoch - 1;
     sequence = far;
@@ -55,13 +55,23 @@ void World::forge(Producer& producer) {
     batch.back() ^= std::byte{1};
     sequence = lane.next + far;
   }
+  std::optional<ErrorCode> due;
+  if (which >= 9) {  // the next one, but for its size or its time
+    const int steps = model_.topics[producer.topic].steps;
+    if (which == 9) spec.value.assign(static_cast<std::size_t>(largest_batch(steps)), '.');
+    if (which == 10) spec.timestamp -= 2 * to_millis(too_old);
+    if (which == 11) spec.timestamp += 2 * to_millis(too_young);
+    due = which == 9 ? ErrorCode::message_too_large : ErrorCode::invalid_timestamp;
+    spec.sequence = (Sequence{first} + lane.next).value();
+    batch = make_batch(spec);
+  }
   Producer* const waits = which == 6 ? &producer : nullptr;  // else its own next ones may come before
   send_forged({producer.topic, partition}, std::move(batch), producer_key(spec.producer.value(), spec.epoch), sequence,
-              waits);
+              waits, due);
 }
 
 void World::send_forged(const Model::Where& at, Buffer batch, std::int64_t producer, std::int32_t sequence,
-                        Producer* waits) {
+                        Producer* waits, std::optional<ErrorCode> due) {
   wire::ProduceRequest request;
   request.timeout_ms = wire::Millis{10'000};
   auto& topic = request.topics.emplace_back();
@@ -71,11 +81,11 @@ void World::send_forged(const Model::Where& at, Buffer batch, std::int64_t produ
   if (waits != nullptr) waits->asking = true;
   ask<wire::ProduceResponse>(
       doubter_.connection, request, version_of<wire::ProduceRequest>(),
-      [this, at, producer, sequence](const auto& response) {
+      [this, at, producer, sequence, due](const auto& response) {
         const auto& each = response.topics.at(0).partitions.at(0);
         say("  {}-{}: forged {} of producer {}: error {}", at.first, at.second, sequence, producer,
             static_cast<int>(each.error_code));
-        model_.expect(each.error_code != ErrorCode::none, Check::refused,
+        model_.expect(due ? each.error_code == *due : each.error_code != ErrorCode::none, Check::refused,
                       fmt::format("{}-{}: {} of producer {} was accepted, which is not its next", at.first, at.second,
                                   sequence, producer));
       },
@@ -92,7 +102,11 @@ void World::send_again(Producer& producer) {
   for (const auto& [partition, lane] : producer.lanes)
     if (lane.last && !model_.partitions[{producer.topic, partition}].damaged) known.push_back(partition);
   if (known.empty()) return;
-  const int partition = any(known);
+  doubter_.asking = true;
+  send_again(producer, any(known), doubter_.connection);
+}
+
+void World::send_again(Producer& producer, int partition, std::size_t connection) {
   const Lane& lane = producer.lanes[partition];
   const Model::Where at{producer.topic, partition};
   wire::ProduceRequest request;
@@ -100,11 +114,11 @@ void World::send_again(Producer& producer) {
   auto& topic = request.topics.emplace_back();
   topic.name = at.first;
   topic.partitions.push_back({PartitionIndex{partition}, Bytes(lane.last->bytes)});
-  doubter_.asking = true;
+  const bool own = connection == doubter_.connection;
   const auto number = static_cast<std::size_t>(&producer - producers_.data());
   const std::int64_t key = producer_key(producer.id, lane.epoch);
   ask<wire::ProduceResponse>(
-      doubter_.connection, request, version_of<wire::ProduceRequest>(),
+      connection, request, version_of<wire::ProduceRequest>(),
       [this, at, number, key, sequence = lane.last->sequence, sent = lane.last->number, life = producer.life,
        epoch = lane.epoch](const auto& response) {
         const auto& each = response.topics.at(0).partitions.at(0);
@@ -119,7 +133,9 @@ void World::send_again(Producer& producer) {
                       fmt::format("{}-{}: error {} for {} of producer {}, which is there", at.first, at.second,
                                   static_cast<int>(each.error_code), sequence, key));
       },
-      [this](const auto*) { doubter_.asking = false; });
+      [this, own](const auto*) {
+        if (own) doubter_.asking = false;
+      });
 }
 
 }  // namespace edgelog::sim::shard

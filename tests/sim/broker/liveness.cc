@@ -1,6 +1,7 @@
 // The end of a run: without faults all must arrive, and stay when the power fails.
 #include <algorithm>
 
+#include "common/wire/all.h"
 #include "tests/sim/broker/world.h"
 
 namespace edgelog::sim::shard {
@@ -62,6 +63,44 @@ void World::member_dies() {
                   Check::owners, fmt::format("{} has died, and is given a share", id));
 }
 
+// What producers were answered last is known again, after so long: of ids that were handed out for a day, of those of
+// edge agents for months.
+void World::days_pass(Duration by, bool agents_only) {
+  time_passes(by);
+  shard_->end_of_turn(at_);
+  disk_.complete_all();
+  for (auto& producer : producers_) {
+    if (producer.id < 0 || (agents_only && !producer.edge)) continue;
+    for (const auto& [partition, lane] : producer.lanes) {
+      const Model::Where at{producer.topic, partition};
+      if (!lane.last || model_.partitions[at].damaged || failed()) continue;
+      send_again(producer, partition, auditor);
+      deliver(connections_[auditor]);
+      shard_->end_of_turn(at_);
+      disk_.complete_all();
+      answer(connections_[auditor]);
+    }
+  }
+}
+
+// Nobody has been heard of for days.
+void World::audit_group() {
+  wire::DescribeGroupsRequest request;
+  request.groups.emplace_back("crew");
+  ask<wire::DescribeGroupsResponse>(auditor, request, version_of<wire::DescribeGroupsRequest>(),
+                                    [this](const auto& response) {
+                                      const auto& each = response.groups.at(0);
+                                      model_.expect(each.members.empty(), Check::generations,
+                                                    fmt::format("{} of {} members that nobody has heard of for days",
+                                                                each.group_state, each.members.size()));
+                                    },
+                                    {});
+  deliver(connections_[auditor]);
+  shard_->end_of_turn(at_);
+  disk_.complete_all();
+  answer(connections_[auditor]);
+}
+
 // No faults any more: all that was sent must arrive, and stay when the power fails.
 void World::liveness() {
   say("no more faults");
@@ -91,6 +130,11 @@ void World::liveness() {
   audit_brief();
   for (const auto& [at, partition] : model_.partitions)
     if (!partition.damaged && !model_.topics[at.first].retains) model_.whole(at);
+  if (failed() || model_.flips > 0) return;
+  if (faults_[static_cast<std::size_t>(Fault::clock_jump)] == 0) days_pass(seconds(20 * 3600), false);
+  days_pass(seconds(2 * 86'400), true);
+  audit_group();
+  audit();
 }
 
 }  // namespace edgelog::sim::shard

@@ -12,8 +12,8 @@ namespace edgelog::sim::shard {
 using wire::ErrorCode;
 
 namespace {
-constexpr int slots = 4;  // shared out among the members; each stands for a partition
-const std::string crew = "crew";
+constexpr int slots = 4;                              // shared out among the members; each stands for a partition
+const std::string crew = "crew", protocol = "range";  // the one that all know
 constexpr Duration rebalance_takes = seconds(40);
 constexpr Duration in_good_time = seconds(50);
 constexpr Duration idles = seconds(70);
@@ -42,6 +42,8 @@ void World::member_acts(Member& member) {
     member.silent_until = at_.now + seconds(30);
     return;
   }
+  // A start knows of who was alone the protocol that it went by, and nobody else comes in.
+  if (member.protocol != protocol && member.in_start != starts_) member.generation = -1;
   if (member.generation < 0) return join(member);
   if (!ending_ && chance(1, 12)) return of_another_time(member);
   if (!member.synced) return !ending_ && at_.now < member.idle_until ? heartbeat(member) : sync(member);
@@ -57,14 +59,16 @@ void World::join(Member& member) {
   request.rebalance_timeout_ms = wire::Millis{static_cast<std::int32_t>(to_millis(rebalance_takes))};
   request.member_id = member.id;
   request.protocol_type = "consumer";
-  request.protocols.push_back({"range", as_bytes(crew)});
-  member.asking = true;
   const auto number = static_cast<std::size_t>(&member - members_.data());
+  const std::string own = fmt::format("own {}", number);  // that nobody else knows, and it likes better
+  if (number % 2 == 0) request.protocols.push_back({own, as_bytes(own)});
+  request.protocols.push_back({protocol, as_bytes(crew)});
+  member.asking = true;
   const wire::Version version = version_of<wire::JoinGroupRequest>();
   const bool unnamed = member.id.empty() && version >= 4;  // KIP-394: it is given an id first
   ask<wire::JoinGroupResponse>(
       member.connection, request, version,
-      [this, number, unnamed, id = member.id](const auto& response) {
+      [this, number, unnamed, own, id = member.id](const auto& response) {
         say("  member {}: error {}, generation {} of {}", number, static_cast<int>(response.error_code),
             response.generation_id, response.leader);
         told(members_[number], id, response.error_code);
@@ -74,6 +78,15 @@ void World::join(Member& member) {
         model_.expect(id.empty() || response.member_id == id || model_.flips > 0, Check::generations,
                       fmt::format("{} joined again and is {} now", id, response.member_id));
         group_.joined(model_, number, response.generation_id, response.member_id, response.leader, at_.now);
+        // One that is alone with what an earlier life of it left may have what it likes best.
+        const auto of_it = [&](const auto& each) {
+          return as_text(each.metadata) == (response.protocol_name == protocol ? crew : own);
+        };
+        model_.expect((response.protocol_name == protocol || response.protocol_name == own) &&
+                          std::all_of(response.members.begin(), response.members.end(), of_it),
+                      Check::generations,
+                      fmt::format("generation {} goes by {}, which not all know", response.generation_id,
+                                  response.protocol_name.value_or("nothing")));
         std::vector<std::string> list;
         for (const auto& each : response.members) list.push_back(each.member_id);
         group_.listed(model_, response.generation_id, list);
@@ -89,6 +102,7 @@ void World::join(Member& member) {
           return;
         }
         asked.generation = response->generation_id;
+        asked.protocol = response->protocol_name.value_or("");
         asked.in_since = at_.now;
         asked.asks_for_share = false;
         asked.in_start = starts_;
@@ -107,7 +121,7 @@ void World::sync(Member& member) {
   request.generation_id = member.generation;
   request.member_id = member.id;
   request.protocol_type = "consumer";
-  request.protocol_name = "range";
+  request.protocol_name = member.protocol;
   std::vector<std::string> shares(member.others.size());
   const auto first = random_.below(slots);
   for (std::uint64_t slot = 0; slot < slots && !shares.empty(); ++slot)
@@ -248,7 +262,7 @@ void World::of_another_time(Member& member) {
   request.generation_id = generation;
   request.member_id = member.id;
   request.protocol_type = "consumer";
-  request.protocol_name = "range";
+  request.protocol_name = member.protocol;
   ask<wire::SyncGroupResponse>(member.connection, request, version_of<wire::SyncGroupRequest>(), told("a sync"), over);
 }
 
@@ -289,6 +303,8 @@ void World::commit_as(Member& member, std::int32_t generation) {
   if (slot >= crews.at.size()) return heartbeat(member);
   const Model::Where at = crews.at[slot];
   const std::int64_t offset = ++crews.next;
+  const wire::Version version = version_of<wire::OffsetCommitRequest>();
+  const std::int32_t epoch = epoch_of_commit(offset, version);
   wire::OffsetCommitRequest request;
   request.group_id = crew;
   request.generation_id = generation;
@@ -296,12 +312,12 @@ void World::commit_as(Member& member, std::int32_t generation) {
   auto& topic = request.topics.emplace_back();
   topic.name = at.first;
   topic.partitions.push_back(
-      {PartitionIndex{at.second}, Offset{offset}, LeaderEpoch{-1}, -1, fmt::format("m{}", offset)});
+      {PartitionIndex{at.second}, Offset{offset}, LeaderEpoch{epoch}, -1, metadata_of_commit(offset, epoch)});
   model_.offsets[{crew, at}].asked = offset;
   member.asking = true;
   const auto number = static_cast<std::size_t>(&member - members_.data());
   ask<wire::OffsetCommitResponse>(
-      member.connection, request, version_of<wire::OffsetCommitRequest>(),
+      member.connection, request, version,
       [this, number, at, offset, generation, id = member.id](const auto& response) {
         told(members_[number], id, response.topics.at(0).partitions.at(0).error_code);
         if (response.topics.at(0).partitions.at(0).error_code != ErrorCode::none) return;

@@ -163,7 +163,7 @@ void Model::served(const Where& at, std::int64_t from, std::int64_t watermark, B
       return;
     const std::int32_t epoch = header->leader_epoch.value();
     const auto known = model.known.find(base);
-    if (known != model.known.end() && flips == 0) {
+    if (known != model.known.end()) {
       const std::int32_t before = std::exchange(known->second.leader_epoch, epoch);
       if (!expect(before == -1 || before == epoch, Check::epochs,
                   fmt::format("{}: leader epoch {} at {}, before {}", name(), epoch, base, before)))
@@ -199,9 +199,19 @@ void Model::committed(const std::string& group, const Where& at, std::int64_t of
   model.floor = std::max(model.floor, offset);
 }
 
-void Model::fetched(const std::string& group, const Where& at, std::int64_t offset, std::string_view metadata) {
+std::int32_t epoch_of_commit(std::int64_t offset, std::int16_t version) {
+  constexpr std::int16_t known_since = 6;
+  return version < known_since ? -1 : static_cast<std::int32_t>(offset % 100);
+}
+std::string metadata_of_commit(std::int64_t offset, std::int32_t epoch) {
+  return fmt::format("m{} of epoch {}", offset, epoch);
+}
+
+void Model::fetched(const std::string& group, const Where& at, std::int64_t offset, std::string_view metadata,
+                    std::optional<std::int32_t> epoch) {
   auto& model = offsets[{group, at}];
-  const bool same = offset < 0 || metadata == fmt::format("m{}", offset);
+  const bool same = offset < 0 || (epoch ? metadata == metadata_of_commit(offset, *epoch)
+                                         : metadata.starts_with(fmt::format("m{} ", offset)));
   expect(offset >= model.floor && offset <= model.asked && same, Check::offsets,
          fmt::format("group {} has offset {} ({}) of {}-{}; {} was answered before, {} was asked for", group, offset,
                      metadata, at.first, at.second, model.floor, model.asked));
@@ -233,12 +243,23 @@ void Model::has_id(const std::string& topic, const Uuid& id) {
   model.id = id;
 }
 
+void Model::has_largest_batch(const std::string& topic, std::int64_t bytes) {
+  auto& model = topics[topic];
+  expect(bytes >= largest_batch(model.steps_asked) && bytes <= largest_batch(model.steps), Check::topics,
+         fmt::format("topic {} takes batches of {}; {} was answered, {} asked for", topic, bytes,
+                     largest_batch(model.steps), largest_batch(model.steps_asked)));
+  while (model.steps < model.steps_asked && largest_batch(model.steps) > bytes) ++model.steps;
+}
+
 void Model::round_passes() {
   for (auto& [at, model] : partitions) {
     model.must_before = model.must;
     model.start_before = model.start;
   }
-  for (auto& [name, model] : topics) model.must_before = model.must;
+  for (auto& [name, model] : topics) {
+    model.must_before = model.must;
+    model.steps_before = model.steps;
+  }
   for (auto& [key, model] : offsets) model.floor_before = model.floor;
   ids_before_ = ids_;
 }
@@ -253,7 +274,10 @@ void Model::soften() {
       model.known.erase(std::prev(model.known.end()));
     }
   }
-  for (auto& [name, model] : topics) model.must = model.must_before;
+  for (auto& [name, model] : topics) {
+    model.must = model.must_before;
+    model.steps = model.steps_before;
+  }
   for (auto& [key, model] : offsets) model.floor = model.floor_before;
   ids_ = ids_before_;
 }

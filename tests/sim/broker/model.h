@@ -84,7 +84,15 @@ struct TopicModel {
   int must = 0, must_before = 0, asked = 0;  // partitions
   bool retains = false;
   std::optional<Uuid> id;  // once it was told
+  // Its largest batch, which is lowered step by step: steps that were answered or shown, and asked for.
+  int steps = 0, steps_before = 0, steps_asked = 0;
 };
+// Of a topic after so many steps: each lowers it.
+constexpr int steps_max = 10;
+constexpr std::int64_t largest_batch(int steps) { return 30'000 - 1000 * steps; }
+// What a commit says beside its offset, so that what is read can be told to belong to it.
+std::int32_t epoch_of_commit(std::int64_t offset, std::int16_t version);
+std::string metadata_of_commit(std::int64_t offset, std::int32_t epoch);
 struct GroupOffset {
   std::int64_t floor = -1, floor_before = -1, asked = -1;
 };
@@ -113,12 +121,14 @@ class Model {
   void whole(const Where& at);
   void damaged(const Where& at);
   void committed(const std::string& group, const Where& at, std::int64_t offset);
-  void fetched(const std::string& group, const Where& at, std::int64_t offset, std::string_view metadata);
+  void fetched(const std::string& group, const Where& at, std::int64_t offset, std::string_view metadata,
+               std::optional<std::int32_t> epoch);
   bool has_offsets(const std::string& group) const;  // some are known to be committed
   void handed_out(std::int64_t producer);
   bool was_handed_out(std::int64_t producer) const { return ids_.contains(producer); }
   void has_partitions(const std::string& topic, int count);
   void has_id(const std::string& topic, const Uuid& id);
+  void has_largest_batch(const std::string& topic, std::int64_t bytes);
 
   // A round is about to become durable; a bit was flipped while the process was down: the last round may be taken
   // for a torn one.

@@ -27,6 +27,18 @@ void World::close(ConnectionId connection) {
   fail(fmt::format("the broker closed connection {}", connection.value()));
 }
 
+void World::answered_within(std::size_t connection, Duration wait) {
+  connections_[connection].asked.back().within = wait;
+}
+
+void World::nothing_overdue() {
+  if (frozen_ || fatal_) return;
+  for (const auto& connection : connections_)
+    for (const auto& each : connection.asked)
+      model_.expect(each.reply || each.until > at_.now, Check::answers,
+                    fmt::format("{} waits beyond its time", each.api->name));
+}
+
 // One request reaches the broker.
 bool World::deliver(Connection& to) {
   const auto next = std::find_if(to.asked.begin(), to.asked.end(), [](const auto& a) { return !a.delivered; });
@@ -37,6 +49,7 @@ bool World::deliver(Connection& to) {
     shard_->opened(to.id, "10.0.0.1");
   }
   next->delivered = true;
+  if (next->within) next->until = at_.now + *next->within;
   say("request {} of {}: {}", next->ticket.value(), to.id.value(), next->api->name);
   Buffer frame = std::move(next->frame);
   shard_->request(at_, to.id, next->ticket, frame);

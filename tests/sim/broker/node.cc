@@ -137,6 +137,7 @@ void World::lose(bool power) {
 }
 
 void World::crash() {
+  draining_ = false;
   if (frozen_) fault(Fault::crash_within);
   lose(ending_ ? chance(1, 2) : weather_.power && (!weather_.kills || chance(1, 2)));
   for (auto& connection : connections_) drop(connection);
@@ -166,6 +167,7 @@ void World::stop_cleanly() {
   if (frozen_ || fatal_ || full_) return;
   fault(Fault::clean_stop);
   say("clean stop");
+  draining_ = true;
   shard_->drain();
   for (int i = 0; i < 10 && !shard_->idle(); ++i) {
     shard_->end_of_turn(at_);
@@ -193,6 +195,7 @@ void World::time_passes(Duration by) {
     at_.wall = at_.wall + milliseconds(random_.between(-7'200'000, 7'200'000));
   }
   if (shard_->deadline() <= at_.now) shard_->wake(at_);
+  nothing_overdue();
 }
 
 void World::faults_happen() {

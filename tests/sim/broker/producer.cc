@@ -100,6 +100,7 @@ bool World::new_batch(Producer& producer, int partition) {
   spec.sequence = (Sequence{first} + lane.next).value();
   spec.records = static_cast<int>(random_.between(1, 6));
   spec.timestamp = at_.wall.value();
+  if (chance(1, 8)) spec.codec = record::Codec::lz4;
   spec.value = fmt::format("producer {} of {}-{}, number {} ", producer.id, at.first, partition, lane.next);
   const std::int64_t longest = heavy_ || chance(1, 10) ? 3000 : bulk_ ? 2000 : 100;
   spec.value.append(static_cast<std::size_t>(random_.between(heavy_ ? longest / 2 : 0, longest)), '.');
@@ -145,6 +146,8 @@ void World::send(Producer& producer, const std::vector<std::pair<int, std::int32
           produced(number, life, {name, batches[i].first}, batches[i].second, error);
         }
       });
+  constexpr Duration wait_min = seconds(5);  // the broker gives its disk that much
+  answered_within(producer.connection, std::max(wait_min, milliseconds(request.timeout_ms.value())));
 }
 
 // error -1: nobody knows.

@@ -20,7 +20,8 @@
 namespace edgelog::sim::shard {
 
 inline constexpr std::size_t window = 5;  // the broker knows a producer's last batches, as many as may be in flight
-inline constexpr std::size_t auditor = 0, administrator = 1, first_client = 2;  // connections
+inline constexpr Duration too_old = seconds(30 * 86'400), too_young = seconds(5 * 86'400);  // for a topic
+inline constexpr std::size_t auditor = 0, administrator = 1, first_client = 2;              // connections
 
 enum class Fault : unsigned char {
   kill,
@@ -72,6 +73,8 @@ struct Asked {
   std::function<void(Bytes)> seen;                         // as soon as the broker answers
   std::function<void(const std::optional<Buffer>&)> done;  // as soon as the client knows; nothing: the answer is lost
   bool delivered = false;
+  std::optional<Duration> within;  // of its delivery it must be answered
+  Instant until = never;
   std::optional<Buffer> reply;
 };
 struct Connection {
@@ -116,7 +119,7 @@ struct Committer {
 };
 struct Member {
   std::size_t connection = 0;
-  std::string id, owned;            // slots, as digits
+  std::string id, owned, protocol;  // owned: slots, as digits
   std::vector<std::string> others;  // of the leader: all
   std::int32_t generation = -1;
   Instant silent_until{}, idle_until{};  // idle: it does not ask for its share
@@ -131,21 +134,25 @@ struct Doubter {
 struct BriefTopic {
   std::size_t connection = 0;
   std::int64_t life = 1, end = 0;  // of this life: acknowledged up to
-  bool asking = false, asked = false, there = false, durable = false, committed = false, ends = false, deleting = false;
+  bool asking = false, asked = false, there = false, durable = false, ends = false, deleting = false;
+  bool committed = false, forgotten = false;  // its group's offset: known to be there, or known to be gone
+  Uuid id{}, id_before{};                     // of this life, and of the one before, where they were told
   // Producers of its own in each life. A batch is sent until it is known to be there.
   Buffer batch;
   struct Wrote {
     std::string key;
     bool buries = false;
   };
-  std::vector<Wrote> wrote;  // in `batch`
+  std::vector<Wrote> wrote;    // in `batch`
+  std::int64_t timestamp = 0;  // of its first record; each later one is a millisecond younger
   std::array<std::int32_t, 2> sequences{};
   std::size_t writer = 0;  // of two
   bool open = false;
   // Where it is compacted: the last record of each key, where that is known.
   struct Last {
-    std::int64_t offset = 0;
+    std::int64_t offset = 0, timestamp = 0;
     bool buried = false;  // it is a tombstone, which goes after a while
+    bool operator==(const Last&) const = default;
   };
   bool compacts = false, forgets = false;  // tombstones soon
   std::map<std::string, Last> latest;
@@ -194,6 +201,8 @@ class World final : public Clients {
   void liveness();
   void quiet(int rounds, const std::function<bool()>& done);
   void member_dies();
+  void days_pass(Duration by, bool agents_only);
+  void audit_group();
   std::string busy() const;  // who waits; empty: nobody
 
   // network.cc
@@ -204,6 +213,8 @@ class World final : public Clients {
   wire::Version version_of(wire::Version last = Request::api.last) {
     return static_cast<wire::Version>(random_.between(Request::api.first, last));
   }
+  void answered_within(std::size_t connection, Duration wait);  // what was asked last
+  void nothing_overdue();
   void at_some_connection(bool (World::*what)(Connection&));  // where there is something to do
   bool deliver(Connection& to);
   bool answer(Connection& to);
@@ -213,6 +224,9 @@ class World final : public Clients {
   void make_clients();
   void clients_act();
   void administer();
+  void change(const std::string& name);
+  void lower_largest_batch(const std::string& name);
+  void look_at_settings(std::size_t connection, const std::string& name, std::function<void()> done);
   void produce(Producer& producer);
   void send(Producer& producer, const std::vector<std::pair<int, std::int32_t>>& batches);
   bool new_batch(Producer& producer, int partition);
@@ -223,6 +237,8 @@ class World final : public Clients {
   void read_offsets(Committer& committer);
   void read_offsets(Committer& committer, std::size_t connection, std::function<void()> done);
   void look_at_offsets(Consumer& consumer);
+  std::int32_t claim(wire::Version version, wire::Version known_since);
+  bool fenced(std::int32_t claimed, wire::ErrorCode error);
 
   // member.cc
   void member_acts(Member& member);
@@ -241,9 +257,13 @@ class World final : public Clients {
   void doubt();
   void forge(Producer& producer);
   void send_again(Producer& producer);
+  void send_again(Producer& producer, int partition, std::size_t connection);
   void look_outside(const Model::Where& at);
+  void look_from_elsewhere(const Model::Where& at);
+  void meddle();
   void look_at_marks(const Model::Where& at);
-  void send_forged(const Model::Where& at, Buffer batch, std::int64_t producer, std::int32_t sequence, Producer* waits);
+  void send_forged(const Model::Where& at, Buffer batch, std::int64_t producer, std::int32_t sequence, Producer* waits,
+                   std::optional<wire::ErrorCode> due = std::nullopt);
   void look_by_time(const Model::Where& at);
   void look_at_epoch(std::size_t connection, const Model::Where& at, std::int32_t epoch);
   void delete_records(const Model::Where& at);
@@ -261,6 +281,11 @@ class World final : public Clients {
   void audit_brief();
   bool fill_brief();
   void offsets_of_brief();
+  void read_offset_of_brief(std::size_t connection, std::function<void()> done);
+  void forget_offsets_of_brief();
+  void keyless_brief();
+  void fetch_earlier_brief();
+  bool of_this_life(const record::RecordView& view, std::int64_t timestamp) const;
   void delete_brief();
   void brief_gone(wire::ErrorCode error);
   bool brief_told(wire::ErrorCode error, std::initializer_list<wire::ErrorCode> good);
@@ -291,6 +316,7 @@ class World final : public Clients {
   std::uint64_t connection_ids_ = 0, freeze_after_ = 0, starts_ = 0, edge_ids_ = 0, epoch_of_ = 0;
   std::int32_t correlation_ = 0;
   std::int32_t epoch_ = -1;  // that a process told as its partitions' leader epoch; which start: epoch_of_
+  bool draining_ = false;    // who waits is answered before its time
   bool turn_ = false, fatal_ = false, frozen_ = false, full_ = false, was_full_ = false, admin_asking_ = false;
   bool refused_ = false, ending_ = false;
   bool bulk_ = false, heavy_ = false;  // heavy: more than goes into a round of the journal
