@@ -72,8 +72,7 @@ Plan draw_plan(Prng& random, Prng& forger) {
   if (forger.chance(15, 100)) plan.batch_damaged = 1 + forger.below(60);
   if (forger.chance(40, 100)) plan.answers_gathered = 1 + forger.below(300);
   if (forger.chance(10, 100)) plan.short_of_space = seconds(forger.between(60, 400));
-  // An image from before would number the rest in another way under the same id.
-  if (!images && forger.chance(15, 100)) plan.log_damaged = 1 + forger.below(40);
+  if (forger.chance(15, 100)) plan.log_damaged = 1 + forger.below(40);
   if (forger.chance(20, 100)) plan.old_list = 1 + forger.below(60);
   if (forger.chance(20, 100)) plan.gateway_cut = seconds(forger.between(40, 400));
   plan.small_sources = forger.chance(20, 100);

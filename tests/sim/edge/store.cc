@@ -232,6 +232,7 @@ std::optional<Gap> Store::lose_any(Prng& random) {
     ++gap.count;
     at = events_.erase(at);
   }
+  for (auto& [key, row] : origins_) row.must_resolve = true;  // as LogStore::salvage leaves them
   return gap;
 }
 
