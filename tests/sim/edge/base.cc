@@ -52,7 +52,8 @@ const std::vector<std::string>& fault_names() {
                                               "agent's log damaged",
                                               "old list of topics",
                                               "gateway's MQTT cut",
-                                              "gateway's subscriptions refused"};
+                                              "gateway's subscriptions refused",
+                                              "another batch where one was lost"};
   return names;
 }
 
@@ -88,6 +89,7 @@ const std::vector<std::string>& check_names() {
                                               "sources accounted for",
                                               "a stream's account is right",
                                               "bounds are kept",
+                                              "who can serve takes part",
                                               "all arrived in the end"};
   return names;
 }

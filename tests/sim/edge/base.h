@@ -66,6 +66,7 @@ enum class Fault : std::uint8_t {
   old_list,
   gateway_cut,
   subscriptions_refused,
+  twin_appended,
   count
 };
 enum class Check : std::uint8_t {
@@ -100,6 +101,7 @@ enum class Check : std::uint8_t {
   sources_at_end,
   account_is_right,
   bound_is_kept,
+  able_attends,
   all_arrived,
   count
 };

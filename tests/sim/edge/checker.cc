@@ -232,6 +232,14 @@ void Checker::published(int agent, int branch, const Store& store, const agent::
   base_.check(Check::published_bytes_fixed, first_time || bytes->second == content.crc, [&] {
     return fmt::format("{:08x} sequence {}: other bytes than before", short_id(content.producer), row.sequence);
   });
+  // Rule 8: what lies far ahead is as old as nobody knows, and is looked for first, or stamped anew.
+  base_.check(Check::time_not_back,
+              told_[agent].live == never || plan_.gateway_clock.value() > 0 ||
+                  row.newest - base_.wall() <= agent::Config{}.ahead_max,
+              [&] {
+                return fmt::format("{} sequence {} is published, stamped {} s from now", effect.topic, row.sequence,
+                                   to_millis(row.newest - base_.wall()) / 1000);
+              });
   const auto all = store.published(row.stream);
   base_.check(Check::window_bound, all.size() <= 5,
               [&] { return fmt::format("{}: {} batches in flight", effect.topic, all.size()); });
@@ -338,6 +346,7 @@ void Checker::judge_late(const Event& event, const EventKey& key, const Record& 
 
 void Checker::committed(const std::string& topic, std::int32_t partition, Offset base, const ContentPtr& content,
                         int branch, Instant published) {
+  if (content->stranger) return;
   const Standing standing{topic, partition, base, content->producer, content->epoch, content->first};
   stands_.insert(standing);
   if (const auto lost = lost_.find(standing); lost != lost_.end()) again_.insert(*lost);

@@ -34,6 +34,7 @@ struct Content {
   ProducerEpoch epoch;
   Sequence first;
   bool fence = false;
+  bool stranger = false;  // of a client of the log that is no agent: the books know nothing of it
   std::int32_t bytes = 0;
   std::uint32_t crc = 0;
   std::vector<Record> records;

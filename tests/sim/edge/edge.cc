@@ -191,6 +191,7 @@ class World {
   }
   void tell_topics() {
     base_.after(seconds(10), [this] {
+      for (auto& gateway : gateways_) gateway->judge_attendance();
       tell();
       tell_topics();
     });

@@ -83,6 +83,7 @@ Plan draw_plan(Prng& random, Prng& forger) {
     plan.rules.refused_every = 20 + messages / 8;
     plan.rules.refused_with = std::array<std::int16_t, 4>{2, 10, 18, 87}[forger.below(4)];
   }
+  if (plan.put_back.value() > 0 && forger.chance(50, 100)) plan.rules.twins = 20 + forger.below(80);
   return plan;
 }
 

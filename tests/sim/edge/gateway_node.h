@@ -25,6 +25,7 @@ class GatewayNode {
   // Takes part in the group that shares the shards; and is called when that changes.
   bool attends() const { return core_ != nullptr && attends_; }
   std::function<void()> attendance_changed;
+  void judge_attendance();
   void assign(std::vector<std::uint32_t> shards);
   void receive(const UpMessage& message);
   // Topics as they stand; `hidden` is not listed.
@@ -69,6 +70,7 @@ class GatewayNode {
   Instant armed_ = never;
   std::optional<gateway::Attendance> attendance_;
   bool attends_ = false, connected_ = false, refused_ = false;
+  Instant able_since_{};                // a session, and nothing refused
   std::set<std::uint32_t> subscribed_;  // as the core wants it
   std::vector<std::uint32_t> assigned_;
   std::uint64_t put_backs_ = 0;

@@ -193,7 +193,10 @@ void LogModel::put_back() {
   std::int32_t index = 0;
   Partition* p = any(topic, index);
   if (p == nullptr || p->entries.size() < 2) return;
-  const std::size_t back = 1 + base_.random.below(std::min<std::size_t>(p->entries.size() - 1, 12));
+  std::size_t back = 1 + base_.random.below(std::min<std::size_t>(p->entries.size() - 1, 12));
+  const bool twin = rules_.twins > 0 && base_.forger.chance(rules_.twins, 100);
+  if (twin) back = 1 + base_.forger.below(std::min<std::size_t>(p->entries.size() - 1, 2));
+  const ContentPtr first_lost = p->entries[p->entries.size() - back].content;
   const Offset end = p->entries[p->entries.size() - back].base;
   base_.injected(Fault::log_put_back);
   ++put_backs_;
@@ -202,12 +205,35 @@ void LogModel::put_back() {
   p->stale_until = Instant{};
   p->highest = p->epoch = LeaderEpoch{p->highest.value() + 1};
   base_.say("log {}/{}: put back to {}, epoch {}", topic, index, p->end.value(), p->epoch.value());
-  if (p->end < hw) on_put_back(topic, index, p->end);
+  if (p->end < hw) {
+    on_put_back(topic, index, p->end);
+    if (twin) append_twin(*p, *first_lost);
+  }
   std::vector<Waiting> waiting = std::move(p->waiting);
   p->waiting.clear();
   for (Waiting& w : waiting) w.answer(code(wire::ErrorCode::network_exception), Offset{-1}, LeaderEpoch{-1});
   base_.after(milliseconds(1),
               [this, topic, index, through = p->end, epoch = p->epoch] { commit(topic, index, through, epoch); });
+}
+
+// Where a batch was lost another one comes to stand that is almost it: of another client, or the fence of its id, as
+// another life of the agent's log sets one.
+void LogModel::append_twin(Partition& p, const Content& lost) {
+  base_.injected(Fault::twin_appended);
+  auto twin = std::make_shared<Content>(lost);
+  const bool of_one = !lost.fence && lost.first == Sequence{0} && lost.records.size() == 1;
+  if (of_one && base_.forger.chance(2, 3)) {
+    twin->epoch = uplink::fence_epoch;
+    twin->fence = true;
+    twin->records = {{lost.producer, EventIndex{-1}, base_.wall(), false, nullptr}};
+  } else {
+    twin->stranger = true;
+    twin->producer = uplink::make_producer_id("intruder", short_id(lost.producer));
+    for (Record& record : twin->records) record = {twin->producer, record.index, base_.wall(), false, nullptr};
+  }
+  base_.say("log: {:08x}/{} {}..{} stands at {}, where {:08x} was lost", short_id(twin->producer), twin->epoch.value(),
+            twin->first.value(), twin->last().value(), p.end.value(), short_id(lost.producer));
+  append(p, std::move(twin), 0, base_.now);
 }
 
 void LogModel::retain() {

@@ -19,6 +19,7 @@ struct LogRules {
   std::uint64_t refused_every = 0;     // of so many messages one is refused, for ever; 0: none
   std::int16_t refused_with = 0;       // with this
   bool lose_tails = false;             // now and then a commit is slow, and the leader changes before it
+  std::uint64_t twins = 0;             // of a hundred times that it is put back: something alike stands there at once
 };
 
 // Where a committed batch stands, for those who check.
@@ -121,6 +122,7 @@ class LogModel {
   void append(Partition& p, ContentPtr content, int branch, Instant published);
   void commit(const std::string& topic, std::int32_t index, Offset through, LeaderEpoch epoch);
   void truncate(Partition& p, Offset end);
+  void append_twin(Partition& p, const Content& lost);
   bool expired(const Producer& producer) const;
   bool refuses(const Content& content) const;  // for good
   Partition* any(std::string& topic, std::int32_t& index);

@@ -23,6 +23,7 @@ void GatewayNode::connect() {
   base_.say("gateway {}: its MQTT session is there again", index_);
   connected_ = true;
   refused_ = false;
+  able_since_ = base_.now;
   attendance_->connected();
   for (const std::uint32_t shard : subscribed_) cloud_.subscribe(index_, shard, true);
   feed(gateway::SessionStarted{});
@@ -34,11 +35,19 @@ void GatewayNode::refuse_subscriptions(bool refused) {
   if (refused) base_.injected(Fault::subscriptions_refused);
   base_.say("gateway {}: its subscriptions are {}", index_, refused ? "refused" : "taken again");
   refused_ = refused;
+  able_since_ = base_.now;
   cloud_.unsubscribe_all(index_);
   if (!refused)
     for (const std::uint32_t shard : subscribed_) cloud_.subscribe(index_, shard, true);
   attendance_->filters_refused(refused);
   attend();
+}
+
+// Who can serve takes part: the list is told every ten seconds.
+void GatewayNode::judge_attendance() {
+  const Instant able = std::max(able_since_, awake_at_);
+  if (!core_ || !connected_ || refused_ || base_.now - able < seconds(20)) return;
+  base_.check(Check::able_attends, attends_, [&] { return fmt::format("gateway {} stays away", index_); });
 }
 
 void GatewayNode::subscribe(std::uint32_t shard, bool on) {
