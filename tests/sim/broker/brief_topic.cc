@@ -125,11 +125,7 @@ void World::write_brief() {
                    [this](std::string_view key, std::int64_t timestamp) { return said(brief_.life, key, timestamp); });
     brief_.open = true;
   }
-  wire::ProduceRequest request;
-  request.timeout_ms = wire::Millis{10'000};
-  auto& topic = request.topics.emplace_back();
-  topic.name = brief;
-  topic.partitions.push_back({PartitionIndex{0}, Bytes(brief_.batch)});
+  const auto request = produce_of({brief, 0}, brief_.batch);
   ask<wire::ProduceResponse>(
       brief_.connection, request, version_of<wire::ProduceRequest>(),
       [this](const auto& response) {
@@ -162,11 +158,7 @@ void World::write_brief() {
 bool World::fill_brief() {
   const Buffer batch = make_brief({{"filler", false}}, {}, at_.wall.value(),
                                   [](std::string_view, std::int64_t) { return std::string(800, '.'); });
-  wire::ProduceRequest request;
-  request.timeout_ms = wire::Millis{10'000};
-  auto& topic = request.topics.emplace_back();
-  topic.name = brief;
-  topic.partitions.push_back({PartitionIndex{0}, Bytes(batch)});
+  const auto request = produce_of({brief, 0}, batch);
   auto error = ErrorCode::unknown_server_error;
   ask<wire::ProduceResponse>(auditor, request, wire::ProduceRequest::api.last,
                              [&](const auto& response) { error = response.topics.at(0).partitions.at(0).error_code; },
@@ -182,11 +174,7 @@ bool World::fill_brief() {
 // Where the last record of a key stays, each must have one.
 void World::keyless_brief() {
   const Buffer batch = testing::make_batch({.timestamp = at_.wall.value()});
-  wire::ProduceRequest request;
-  request.timeout_ms = wire::Millis{10'000};
-  auto& topic = request.topics.emplace_back();
-  topic.name = brief;
-  topic.partitions.push_back({PartitionIndex{0}, Bytes(batch)});
+  const auto request = produce_of({brief, 0}, batch);
   ask<wire::ProduceResponse>(
       brief_.connection, request, version_of<wire::ProduceRequest>(),
       [this](const auto& response) {

@@ -150,11 +150,7 @@ void World::meddle() {
         [refused](const auto& response) { refused(response.topics.at(0).partitions.at(0).error_code); }, over);
   }
   const Buffer batch = testing::make_batch({.timestamp = at_.wall.value(), .key = "forged"});
-  wire::ProduceRequest request;
-  request.timeout_ms = wire::Millis{10'000};
-  auto& topic = request.topics.emplace_back();
-  topic.name = own;
-  topic.partitions.push_back({PartitionIndex{0}, Bytes(batch)});
+  const auto request = produce_of({own, 0}, batch);
   ask<wire::ProduceResponse>(
       doubter_.connection, request, version_of<wire::ProduceRequest>(),
       [refused](const auto& response) { refused(response.topics.at(0).partitions.at(0).error_code); }, over);

@@ -72,11 +72,7 @@ void World::forge(Producer& producer) {
 
 void World::send_forged(const Model::Where& at, Buffer batch, std::int64_t producer, std::int32_t sequence,
                         Producer* waits, std::optional<ErrorCode> due) {
-  wire::ProduceRequest request;
-  request.timeout_ms = wire::Millis{10'000};
-  auto& topic = request.topics.emplace_back();
-  topic.name = at.first;
-  topic.partitions.push_back({PartitionIndex{at.second}, Bytes(batch)});
+  const auto request = produce_of(at, batch);
   doubter_.asking = true;
   if (waits != nullptr) waits->asking = true;
   ask<wire::ProduceResponse>(
@@ -109,11 +105,8 @@ void World::send_again(Producer& producer) {
 void World::send_again(Producer& producer, int partition, std::size_t connection) {
   const Lane& lane = producer.lanes[partition];
   const Model::Where at{producer.topic, partition};
-  wire::ProduceRequest request;
+  auto request = produce_of(at, lane.last->bytes);
   request.timeout_ms = wire::Millis{30'000};
-  auto& topic = request.topics.emplace_back();
-  topic.name = at.first;
-  topic.partitions.push_back({PartitionIndex{partition}, Bytes(lane.last->bytes)});
   const bool own = connection == doubter_.connection;
   const auto number = static_cast<std::size_t>(&producer - producers_.data());
   const std::int64_t key = producer_key(producer.id, lane.epoch);

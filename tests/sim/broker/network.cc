@@ -6,6 +6,15 @@
 
 namespace edgelog::sim::shard {
 
+wire::ProduceRequest produce_of(const Model::Where& at, Bytes batch) {
+  wire::ProduceRequest request;
+  request.timeout_ms = wire::Millis{10'000};
+  auto& topic = request.topics.emplace_back();
+  topic.name = at.first;
+  topic.partitions.push_back({PartitionIndex{at.second}, batch});
+  return request;
+}
+
 void World::respond(ConnectionId connection, Ticket ticket, Reply reply) {
   if (frozen_ || fatal_) return;  // the process is dead already
   for (auto& each : connections_) {

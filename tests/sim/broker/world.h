@@ -13,6 +13,7 @@
 #include "common/base/prng.h"
 #include "common/wire/fetch.h"
 #include "common/wire/header.h"
+#include "common/wire/produce.h"
 #include "tests/sim/broker/model.h"
 #include "tests/sim/kind.h"
 #include "tests/support/sim_disk.h"
@@ -161,6 +162,9 @@ struct BriefTopic {
   std::int64_t reads_at = 0;
   Instant since{};
 };
+
+// One batch for one partition, to be answered within ten seconds; the batch must live as long as the request.
+wire::ProduceRequest produce_of(const Model::Where& at, Bytes batch);
 
 class World final : public Clients {
  public:

@@ -369,8 +369,8 @@ void Checker::committed(const std::string& topic, std::int32_t partition, Offset
     base_.check(Check::one_partition, fresh || place->second == partition,
                 [&] { return fmt::format("{} is in partition {} and in {}", topic, place->second, partition); });
     judge_repeat(event->second, key, copy);
-    // Rule 12: nobody can call back what a fence had shut out that the log lost, and no one told it to be late.
     judge_late(event->second, key, record, copy);
+    // Rule 12: nobody can call back what a fence had shut out that the log lost, and no one told it to be late.
     if (!copy.shut_out) judge_order(topic, partition, offset, record, event->second, published);
     event->second.copies.push_back(copy);
     event->second.ever_committed = true;

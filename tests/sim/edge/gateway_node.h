@@ -15,17 +15,17 @@ class GatewayNode {
 
   void start();
   void crash();
-  void pause(Duration wait);
+  void pause(Duration wait);  // SIGSTOP, SIGCONT
   // Its clock is ahead by so much, until it is said otherwise.
-  void set_clock(Duration ahead) { ahead_ = ahead; }  // SIGSTOP, SIGCONT
+  void set_clock(Duration ahead) { ahead_ = ahead; }
   bool up() const { return core_ != nullptr; }
   // The session with the MQTT server is gone for so long.
   void cut(Duration wait);
   void refuse_subscriptions(bool refused);
-  // Takes part in the group that shares the shards; and is called when that changes.
+  // Takes part in the group that shares the shards.
   bool attends() const { return core_ != nullptr && attends_; }
-  std::function<void()> attendance_changed;
-  void judge_attendance();
+  std::function<void()> attendance_changed;  // called when that changes
+  void judge_attendance();                   // who can serve takes part
   void assign(std::vector<std::uint32_t> shards);
   void receive(const UpMessage& message);
   // Topics as they stand; `hidden` is not listed.

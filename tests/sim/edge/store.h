@@ -73,10 +73,10 @@ class Store {
   bool all_placed(std::size_t streams) const;
   // The bytes of this batch are lost from now on: its row says so.
   void damage(agent::StreamId stream, EventIndex first) { batches_.at({stream, first}).row.damaged = true; }
-  // Events that are in no batch, next to each other, are gone from now on: the gap that names them; or nothing.
-  std::optional<agent::Gap> lose_any(Prng& random);
   // Such a batch by chance; false: there is none.
   bool damage_any(Prng& random);
+  // Events that are in no batch, next to each other, are gone from now on: the gap that names them; or nothing.
+  std::optional<agent::Gap> lose_any(Prng& random);
 
  private:
   using Key = std::pair<agent::StreamId, EventIndex>;
